@@ -1,0 +1,259 @@
+"""The database: engine, read() and write() transactions, after-commit wake-ups. The only file that knows the SQL dialect."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.sql import Executable, Select
+from sqlalchemy.types import TypeDecorator
+
+from pileus.core.errors import Conflict
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""All tables of all services."""
+
+S = TypeVar("S", bound=msgspec.Struct)
+Id = sa.String(64)
+Time = sa.DateTime()
+"""Naive UTC."""
+
+
+class Json(TypeDecorator[Any]):
+    """Any JSON value, stored as text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else msgspec.json.decode(value)
+
+
+def new_id() -> str:
+    """A dashed UUID, as all services but identity use."""
+    return str(uuid.uuid4())
+
+
+def new_hex_id() -> str:
+    """A UUID without dashes, as identity uses."""
+    return uuid.uuid4().hex
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Waker(Protocol):
+    def signal(self, topics: Iterable[str]) -> None: ...
+
+
+class Tx:
+    """One transaction. Statements go through it; nobody but dispatch and the reconcilers opens or commits one."""
+
+    def __init__(self, connection: Connection, writable: bool) -> None:
+        self.connection = connection
+        self.writable = writable
+        self.now = now()
+        self.topics: dict[str, None] = {}
+        self.memo: dict[Any, Any] = {}
+        """What was computed once for this transaction; gone with it."""
+
+    def execute(self, statement: Executable, values: Any = None) -> Any:
+        return self.connection.execute(statement, values) if values is not None else self.connection.execute(statement)
+
+    def rows(self, kind: type[S], statement: Select[Any]) -> list[S]:
+        """The rows as structs; the columns are matched by name."""
+        result = self.connection.execute(statement)
+        names = tuple(result.keys())
+        if names == kind.__struct_fields__:
+            return [kind(*row) for row in result]
+        return [kind(**dict(zip(names, row, strict=True))) for row in result]
+
+    def row(self, kind: type[S], statement: Select[Any]) -> S | None:
+        found = self.rows(kind, statement)
+        return found[0] if found else None
+
+    def scalar(self, statement: Executable) -> Any:
+        return self.connection.execute(statement).scalar()
+
+    def scalars(self, statement: Executable) -> list[Any]:
+        return list(self.connection.execute(statement).scalars())
+
+    def insert(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any], conflict: str | None = None) -> None:
+        """Raises Conflict with the sentence `conflict` (formatted with the values) where a unique constraint is hit."""
+        plain = _plain(values)
+        try:
+            self.connection.execute(table.insert(), plain)
+        except IntegrityError as error:
+            if conflict is None or not is_unique_violation(error):
+                raise
+            raise Conflict(conflict.format(**plain)) from None
+
+    def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(table.insert(), [_plain(row) for row in rows])
+
+    def update(
+        self, table: sa.Table, where: sa.ColumnElement[bool], values: Mapping[str, Any], conflict: str | None = None
+    ) -> int:
+        """How many rows were changed; with `where` as condition this is compare-and-set."""
+        try:
+            return int(self.connection.execute(table.update().where(where).values(**values)).rowcount)
+        except IntegrityError as error:
+            if conflict is None or not is_unique_violation(error):
+                raise
+            raise Conflict(conflict.format(**values)) from None
+
+    def delete(self, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+        return int(self.connection.execute(table.delete().where(where)).rowcount)
+
+    def upsert(self, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Insert the row, or update it where the key (primary or unique) exists."""
+        insert = _dialect_insert(self.connection.dialect.name)(table).values(**key, **values)
+        if values:
+            insert = insert.on_conflict_do_update(index_elements=list(key), set_=dict(values))
+        else:
+            insert = insert.on_conflict_do_nothing(index_elements=list(key))
+        self.connection.execute(insert)
+
+    def wake(self, topic: str) -> None:
+        """After commit, whoever waits for `topic` looks again."""
+        self.topics[topic] = None
+
+
+def _plain(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(values, msgspec.Struct):
+        return {name: getattr(values, name) for name in values.__struct_fields__}
+    return dict(values)
+
+
+def _dialect_insert(name: str) -> Any:
+    if name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    return insert
+
+
+def is_unique_violation(error: IntegrityError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
+    return code == "23505" if code else "UNIQUE constraint" in str(error.orig) or "PRIMARY KEY" in str(error.orig)
+
+
+def is_reference_violation(error: IntegrityError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
+    return code == "23503" if code else "FOREIGN KEY constraint" in str(error.orig)
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Serialisation failures and lost connections: the same transaction may succeed when run again."""
+    code = getattr(error.orig, "sqlstate", None)
+    return code in ("40001", "40P01") or error.connection_invalidated
+
+
+class Database:
+    """`url` as SQLAlchemy writes it: sqlite:////path/pileus.db or postgresql+psycopg://..."""
+
+    def __init__(self, url: str, waker: Waker | None = None, pool_size: int = 24) -> None:
+        self.url = url
+        self.waker = waker
+        self.is_sqlite = url.startswith("sqlite")
+        self._writer = threading.Lock()
+        options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 16, "pool_timeout": 30}
+        if self.is_sqlite:
+            options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
+        else:
+            options["pool_pre_ping"] = True
+        self.engine: Engine = sa.create_engine(url, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            try:
+                yield Tx(connection, writable=False)
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """One transaction that commits at the end of the block and rolls back on any exception."""
+        tx = None
+        with self._one_writer(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                tx = Tx(connection, writable=True)
+                yield tx
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+        if tx.topics and self.waker is not None:
+            self.waker.signal(tx.topics)
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """SQLite has one writer: threads of this process queue here, fairly, instead of at the file."""
+        if not self.is_sqlite:
+            yield
+            return
+        with self._writer:
+            yield
+
+    def create_tables(self) -> None:
+        metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def matches(column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """column = v for one value, column IN (...) for several."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+__all__ = [
+    "Database",
+    "Id",
+    "Json",
+    "Time",
+    "Tx",
+    "matches",
+    "metadata",
+    "new_hex_id",
+    "new_id",
+    "now",
+]

@@ -1,0 +1,172 @@
+"""The typed contract between control plane and host: HostSpec goes down, HostStatus comes up.
+
+HTTP (prefix /node/v1, header `X-Pileus-Host-Token`):
+
+    PUT  /hosts/{host}            HostFacts -> 200; registers the host or renews its facts
+    GET  /hosts/{host}/spec?seen=REVISION&wait=SECONDS   long poll -> HostSpec (200), or 304 when nothing changed
+    POST /hosts/{host}/status     HostStatus -> 204; only what changed since the last report, or everything when `full`
+    GET  /images/{image_id}/file  an image's bytes, where the host can't reach the image store's directory
+
+Everything here is idempotent: the same spec applied twice changes nothing, the same status reported twice changes nothing.
+A `count` field is an epoch: the host does the thing once more whenever the spec's number is higher than the number it last
+reported as done.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Power = Literal["running", "stopped", "paused", "suspended"]
+
+
+class RootDisk(msgspec.Struct, kw_only=True, frozen=True):
+    """A qcow2 overlay on an image. `sha512` names the image's file in a content-addressed store."""
+
+    image_id: str
+    sha512: str
+    image_format: str
+    image_size: int
+    """Bytes of the image's file."""
+    size_gb: int
+    """0: as large as the image."""
+    bus: str = "virtio"
+    kernel_id: str | None = None
+    ramdisk_id: str | None = None
+
+
+class Nic(msgspec.Struct, kw_only=True, frozen=True):
+    """One port of a guest, in the order of the guest's NICs."""
+
+    port_id: str
+    network_id: str
+    mac: str
+    mtu: int
+    model: str = "virtio"
+
+
+class GuestSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """What one server should be on this host."""
+
+    id: str
+    generation: int
+    """Goes up with every change of the spec; the host reports the generation that it has reached."""
+    name: str
+    domain_name: str
+    """libvirt's name: instance-0000002a."""
+    project_id: str
+    user_id: str
+    power: Power
+    vcpus: int
+    memory_mb: int
+    root: RootDisk
+    nics: tuple[Nic, ...] = ()
+    swap_mb: int = 0
+    ephemeral_gb: int = 0
+    config_drive: bool = False
+    reboots: int = 0
+    """Epoch of soft reboots (ACPI; hard after 60 s without an answer)."""
+    hard_reboots: int = 0
+    """Epoch of hard reboots: the domain is made anew from this spec."""
+    rebuilds: int = 0
+    """Epoch of rebuilds: the root disk is made anew from `root`."""
+    properties: dict[str, str] = {}
+    """hw_* of image and flavor: hw_disk_bus, hw_vif_model, hw_machine_type, hw_video_model, ..."""
+    documents: Documents | None = None
+
+
+class Documents(msgspec.Struct, kw_only=True, frozen=True):
+    """What metadata service and config drive tell the guest. `ec2` is the tree under /latest/meta-data.
+
+    JSON documents as values, ready to serve; `user_data` is base64 as the API took it.
+    """
+
+    meta_data: dict[str, Any]
+    network_data: dict[str, Any]
+    vendor_data: dict[str, Any] = {}
+    user_data: str | None = None
+    ec2: dict[str, Any] = {}
+    files: tuple[tuple[str, str], ...] = ()
+    """Injected files: (path, base64 content)."""
+
+
+class MetadataPort(msgspec.Struct, kw_only=True, frozen=True):
+    """Where guests of one network reach metadata on this host: a local port inside a namespace of its own."""
+
+    network_id: str
+    port_id: str
+    mac: str
+    addresses: tuple[str, ...]
+    """The port's own addresses with prefix length, e.g. 10.0.0.2/24."""
+    guests: dict[str, str] = {}
+    """A guest's address on this network -> the guest's id."""
+
+
+class HostSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """All that one host should be. A guest that is not listed should not be there."""
+
+    host: str
+    revision: int
+    guests: tuple[GuestSpec, ...] = ()
+    metadata_ports: tuple[MetadataPort, ...] = ()
+    status_interval: float = 10.0
+    """Seconds between two heartbeats (a HostStatus, empty if nothing changed)."""
+
+
+GuestState = Literal["building", "running", "stopped", "paused", "suspended", "crashed", "failed"]
+
+
+class GuestStatus(msgspec.Struct, kw_only=True, frozen=True):
+    """What one guest is. `generation` is the spec's generation that the guest has reached."""
+
+    id: str
+    generation: int
+    state: GuestState
+    wired: tuple[str, ...] = ()
+    """Port ids whose flows are in place (OVN says so for this host)."""
+    reboots: int = 0
+    hard_reboots: int = 0
+    rebuilds: int = 0
+    fault: str | None = None
+    """Why the generation could not be reached, for the reader."""
+    step: str | None = None
+    """What is being done now: disk, network, domain, ..."""
+    vnc_port: int | None = None
+    """On the host's loopback."""
+
+
+class HostFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """What the host is."""
+
+    host: str
+    hypervisor_type: str
+    """QEMU or simulated."""
+    hypervisor_version: int
+    accelerator: str
+    """kvm or tcg, with the reason in `accelerator_reason`."""
+    accelerator_reason: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    address: str
+    agent_url: str
+    """Where the agent answers for console logs and console streams."""
+    cpu_info: dict[str, Any] = {}
+    traits: tuple[str, ...] = ()
+    version: str = ""
+
+
+class HostStatus(msgspec.Struct, kw_only=True, frozen=True):
+    host: str
+    revision: int
+    """Of the spec that was last seen."""
+    full: bool = False
+    """All guests of the host are listed; a guest of the spec that is not listed does not exist yet."""
+    guests: tuple[GuestStatus, ...] = ()
+    gone: tuple[str, ...] = ()
+    """Guests whose domain, disks and NICs have been removed since the last report."""
+    used: dict[str, int] = {}
+    """vcpus, memory_mb, disk_gb in use, as the host sees it."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the host, for `pileus status`."""
