@@ -1,0 +1,47 @@
+"""Runs tests/behaviour/<service>/*.yaml with gabbi, in process.
+
+Each service's folder has a `setup.py` with `services() -> list[Service]`, and where needed `prepare(db)` and
+`ENVIRON: dict[str, str]` for `$ENVIRON['X']` in the YAML. Each file runs on a database of its own, its tests in order.
+"""
+
+import importlib
+import io
+import tempfile
+import unittest
+import uuid
+from pathlib import Path
+
+import pytest
+import yaml
+from gabbi import handlers, suitemaker
+
+from tests.support.api import make_wsgi
+
+HERE = Path(__file__).parent
+FILES = sorted(HERE.glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_behaviour(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = importlib.import_module(f"tests.behaviour.{file.parent.name}.setup")
+    for name, value in getattr(setup, "ENVIRON", {}).items():
+        monkeypatch.setenv(name, value)
+    with tempfile.TemporaryDirectory(prefix="pileus-test-") as directory:
+        app = make_wsgi(setup.services(), Path(directory), getattr(setup, "prepare", None))
+        suite = suitemaker.test_suite_from_dict(
+            unittest.TestLoader(),
+            file.stem,
+            yaml.safe_load(file.read_text()),
+            str(file.parent),
+            str(uuid.uuid4()),
+            80,
+            None,
+            lambda: app,
+            handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
+            test_loader_name="behaviour",
+        )
+        output = io.StringIO()
+        result = unittest.TextTestRunner(output).run(suite)
+    if not result.wasSuccessful():
+        pytest.fail(output.getvalue(), pytrace=False)
+    assert result.testsRun > 0, f"{file} has no tests"

@@ -1,0 +1,29 @@
+"""An API in process, without a socket: services on a fresh database, callers by persona."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from a2wsgi import ASGIMiddleware
+
+from pileus.core.db import Database
+from pileus.core.http import App, Service
+from pileus.core.watch import Watch
+from tests.support import personas
+
+
+def make_app(
+    services: Sequence[Service], url: str | None = None, prepare: Callable[[Database], Any] | None = None
+) -> App:
+    watch = Watch()
+    db = Database(url or f"sqlite:///{tempfile.mkdtemp(prefix='pileus-test-')}/pileus.db", watch)
+    db.create_tables()
+    if prepare is not None:
+        prepare(db)
+    return App(services, db, watch, personas.authenticate, threads=4)
+
+
+def make_wsgi(services: Sequence[Service], directory: Path, prepare: Callable[[Database], Any] | None = None) -> Any:
+    """What gabbi talks to."""
+    return ASGIMiddleware(make_app(services, f"sqlite:///{directory}/pileus.db", prepare).asgi)  # type: ignore[arg-type]
