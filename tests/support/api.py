@@ -7,6 +7,7 @@ from typing import Any
 
 from a2wsgi import ASGIMiddleware
 
+from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.http import App, Service
 from pileus.core.watch import Watch
@@ -16,12 +17,15 @@ from tests.support import personas
 def make_app(
     services: Sequence[Service], url: str | None = None, prepare: Callable[[Database], Any] | None = None
 ) -> App:
+    directory = Path(tempfile.mkdtemp(prefix="pileus-test-"))
     watch = Watch()
-    db = Database(url or f"sqlite:///{tempfile.mkdtemp(prefix='pileus-test-')}/pileus.db", watch)
+    db = Database(url or f"sqlite:///{directory}/pileus.db", watch)
     db.create_tables()
     if prepare is not None:
         prepare(db)
-    return App(services, db, watch, personas.authenticate, threads=4)
+    return App(
+        services, db, watch, personas.authenticate, threads=4, settings=Settings(state_dir=directory, mode="sim")
+    )
 
 
 def make_wsgi(services: Sequence[Service], directory: Path, prepare: Callable[[Database], Any] | None = None) -> Any:

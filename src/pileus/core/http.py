@@ -5,7 +5,7 @@ A service is a `Service`; a route is one declaration on it:
     @api.get("/servers/{server_id}", policy="os_compute_api:servers:show", load=rules.visible_server)
     def show_server(tx: Tx, caller: Caller, server: ServerRow) -> Server: ...
 
-Arguments are given by name: `tx`, `db`, `caller`, `request`, `body`, `query`, the path's parameters; the one name that is
+Arguments are given by name: `tx`, `db`, `watch`, `settings`, `caller`, `request`, `body`, `query`, the path's parameters; the one name that is
 left is what `load` returned. `load` and `target` get their arguments in the same way. A handler that takes `db` instead of
 `tx`, or is `async`, opens its own transactions. Dispatch does, in this order: authenticate, choose the version and route,
 decode, load, authorise, handle, commit, encode.
@@ -31,6 +31,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pileus.core import body as bodies
 from pileus.core import errors
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
 from pileus.core.errors import Problem
@@ -109,7 +110,7 @@ class Route(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def loaded_name(self) -> str | None:
-        known = {"tx", "db", "caller", "request", "body", "query", "watch", *self.parameters}
+        known = {"tx", "db", "caller", "request", "body", "query", "watch", "settings", *self.parameters}
         rest = [name for name in self.names if name not in known]
         if len(rest) > (1 if self.load else 0):
             raise TypeError(f"{self.handler.__module__}.{self.handler.__name__}: nothing provides {', '.join(rest)}")
@@ -305,11 +306,11 @@ class App:
         watch: Watch,
         authenticate: Authenticator,
         threads: int = 16,
-        sources: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.services, self.db, self.watch, self.authenticate = list(services), db, watch, authenticate
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self.sources = dict(sources or {})
+        self.settings = settings or Settings()
         self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App()
         self.asgi.req_options.strip_url_path_trailing_slash = True
         self.asgi.ws_options.max_receive_queue = 32
@@ -508,6 +509,7 @@ class Exchange:
             "tx": tx,
             "db": self.app.db,
             "watch": self.app.watch,
+            "settings": self.app.settings,
             "caller": caller,
             "request": request,
         }

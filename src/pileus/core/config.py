@@ -1,0 +1,48 @@
+"""The options of Pileus, all of them, each with the reason why the operator knows better than we do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class Settings(msgspec.Struct, kw_only=True, frozen=True):
+    """What one Pileus was started with; checked at start, never changed afterwards."""
+
+    state_dir: Path = Path("/var/lib/pileus")
+    """Where everything is kept: which disk is large and safe."""
+    mode: Literal["real", "sim"] = "real"
+    """libvirt and OVN, or simulated hosts."""
+    host: str = "127.0.0.1"
+    """The address that the API listens on: which network is the clients'."""
+    port: int = 8780
+    """The API's port: what else runs on the machine."""
+    region: str = "RegionOne"
+    """The region's name in the catalog: other clouds beside this one."""
+    database: str | None = None
+    """SQLAlchemy URL of a shared PostgreSQL; by default SQLite in the state directory."""
+    external_bridge: str = "br-ex"
+    """The bridge of external networks."""
+    external_address: str = "172.24.4.1/24"
+    """The host's address on the external bridge, with prefix length: which range is free here."""
+    external_interface: str | None = None
+    """A network card to put into the external bridge; without it the external network ends at this host."""
+    sim_hosts: int = 1
+    """How many hosts to simulate."""
+    token_hours: float = 1.0
+    """How long a token is valid."""
+    cpu_ratio: float = 4.0
+    """Virtual CPUs to promise for one real one."""
+    memory_ratio: float = 1.0
+    """Memory to promise for what the host has."""
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.state_dir}/pileus.db"
+
+    @property
+    def url(self) -> str:
+        """Of the API, without a path."""
+        return f"http://{self.host}:{self.port}"
