@@ -1,0 +1,1 @@
+"""All SQL of compute, a file a noun."""

@@ -1,0 +1,1 @@
+"""Tables of compute, a file a noun."""

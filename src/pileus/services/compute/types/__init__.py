@@ -1,0 +1,1 @@
+"""Bodies, queries and replies of compute, a file a noun."""
