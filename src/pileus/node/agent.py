@@ -1,0 +1,282 @@
+"""The host agent's loop: fetch, diff, act, report. Knows no libvirt.
+
+Three kinds of threads share one picture: the fetcher long-polls the spec, workers carry out one guest each, the reporter
+sends what has changed and a heartbeat. Each may fail and goes on; the control plane may be away for any time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import structlog
+
+from pileus.node.client import ControlPlane, Refused
+from pileus.node.desired import GuestSpec, GuestStatus, HostStatus
+from pileus.node.diff import Done, Step, after, finished, next_step
+from pileus.node.host import Host, HostError, Seen
+from pileus.node.ledger import Ledger
+
+log = structlog.get_logger("pileus.agent")
+LONG_POLL = 25.0
+RETRY = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the next try while the control plane is away."""
+_LOOK = 5.0
+"""Seconds between two looks at the host where it did not wake us."""
+_AWAY = (httpx.TransportError, Refused)
+
+
+class Agent:
+    def __init__(self, host: Host, control: ControlPlane, ledger: Ledger, workers: int = 8) -> None:
+        self.host, self.control, self.ledger = host, control, ledger
+        self.page = ledger.load()
+        self._lock = threading.RLock()
+        self._changed = threading.Event()
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="guest")
+        self._busy: dict[str, str] = {}
+        self._faults: dict[str, tuple[int, str]] = {}
+        self._seen: dict[str, Seen] = {}
+        self._reported: dict[str, GuestStatus] = {}
+        self._gone: set[str] = set()
+        self._full_due = True
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self.host.watch(self._changed.set)
+        self.act()
+        for target in (self._fetch, self._report):
+            thread = threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stop.set()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._changed.set()
+        self.control.close()
+
+    # fetch
+
+    def _fetch(self) -> None:
+        self._persist(self._register)
+        while not self._stop.is_set():
+            self._persist(self._fetch_once)
+
+    def _persist(self, act: Callable[[], None]) -> None:
+        """Try until it works or the agent stops."""
+        for attempt in range(1 << 30):
+            if self._stop.is_set():
+                return
+            try:
+                act()
+                return
+            except _AWAY as error:
+                log.log(30 if attempt == 0 else 10, "the control plane does not answer", reason=str(error))
+                self._stop.wait(RETRY[min(attempt, len(RETRY) - 1)])
+
+    def _register(self) -> None:
+        self.control.register(self.host.facts())
+        self._full_due = True
+        self._changed.set()
+
+    def _fetch_once(self) -> None:
+        known = self.page.spec.revision if self.page.spec and not self._full_due else -1
+        spec = self.control.spec(known, LONG_POLL if known >= 0 else 0)
+        if spec is None:
+            return
+        with self._lock:
+            self.page.spec = spec
+            self.ledger.save(self.page)
+        self.act()
+
+    # act
+
+    def act(self) -> None:
+        """Give each guest that is not as it should be to a worker."""
+        spec = self.page.spec
+        if spec is None:
+            return
+        self._look()
+        self.host.serve_metadata(spec.metadata_ports, spec.guests)
+        wanted = {guest.id: guest for guest in spec.guests}
+        with self._lock:
+            if self._stop.is_set():
+                return
+            for guest_id in [*wanted, *(set(self._seen) | set(self.page.done)) - set(wanted)]:
+                if guest_id not in self._busy and self._is_due(guest_id, wanted):
+                    self._busy[guest_id] = "waiting"
+                    self._pool.submit(self._drive, guest_id)
+
+    def _is_due(self, guest_id: str, wanted: Mapping[str, GuestSpec]) -> bool:
+        guest = wanted.get(guest_id)
+        if guest is None:
+            return True
+        failed = self._faults.get(guest_id)
+        if failed and failed[0] == guest.generation:
+            return False
+        done = self._done(guest)
+        return done.generation < guest.generation or next_step(guest, self._seen.get(guest_id), done) is not None
+
+    def _drive(self, guest_id: str) -> None:
+        """One guest, step by step, always by the newest spec, until nothing is left to do."""
+        guest = None
+        try:
+            while not self._stop.is_set():
+                guest = self._wanted(guest_id)
+                if guest is None:
+                    self._remove(guest_id)
+                    return
+                if not self._advance(guest):
+                    return
+        except HostError as error:
+            self._fail(guest_id, guest, str(error))
+        except Exception as error:
+            log.exception("a guest's worker failed", guest=guest_id)
+            self._fail(guest_id, guest, f"{type(error).__name__}: {error}")
+        finally:
+            with self._lock:
+                self._busy.pop(guest_id, None)
+            self._changed.set()
+            if not self._stop.is_set() and self._wanted(guest_id) != guest:
+                self.act()
+
+    def _fail(self, guest_id: str, guest: GuestSpec | None, reason: str) -> None:
+        """Remember why; the same generation is not tried again by itself, a removal is."""
+        log.warning("a guest could not be brought to its spec", guest=guest_id, reason=reason)
+        if guest is not None:
+            self._faults[guest_id] = (guest.generation, reason)
+
+    def _done(self, guest: GuestSpec) -> Done:
+        """A guest without a ledger entry is new here, or its entry was lost: what could destroy data counts as done."""
+        known = self.page.done.get(guest.id)
+        return known or Done(reboots=guest.reboots, hard_reboots=guest.hard_reboots, rebuilds=guest.rebuilds)
+
+    def _wanted(self, guest_id: str) -> GuestSpec | None:
+        spec = self.page.spec
+        return next((guest for guest in spec.guests if guest.id == guest_id), None) if spec else None
+
+    def _advance(self, guest: GuestSpec) -> bool:
+        """Do the next step; False when there was none."""
+        done = self._done(guest)
+        step = next_step(guest, self._seen.get(guest.id), done)
+        if step is None:
+            if done.generation < guest.generation:
+                self._faults.pop(guest.id, None)
+                self._note(guest.id, finished(guest, done))
+            return False
+        self._busy[guest.id] = step.verb
+        self._changed.set()
+        self._do(step, guest)
+        self._note(guest.id, after(step, guest, done))
+        self._look()
+        return True
+
+    def _do(self, step: Step, guest: GuestSpec) -> None:
+        if step.verb == "attach_nic":
+            self.host.attach_nic(guest, next(nic for nic in guest.nics if nic.port_id == step.port_id))
+        elif step.verb == "detach_nic":
+            self.host.detach_nic(guest, step.port_id or "")
+        else:
+            getattr(self.host, step.verb)(guest)
+
+    def _note(self, guest_id: str, done: Done) -> None:
+        with self._lock:
+            self.page.done[guest_id] = done
+            self.ledger.save(self.page)
+
+    def _remove(self, guest_id: str) -> None:
+        self._busy[guest_id] = "removing"
+        self.host.remove(guest_id)
+        with self._lock:
+            self.page.done.pop(guest_id, None)
+            self._faults.pop(guest_id, None)
+            self.ledger.save(self.page)
+            self._gone.add(guest_id)
+        self._look()
+
+    def _look(self) -> None:
+        self._seen = self.host.see()
+
+    # report
+
+    def _report(self) -> None:
+        interval, last = 10.0, 0.0
+        looked = time.monotonic()
+        while not self._stop.is_set():
+            due = last + interval
+            self._changed.wait(max(0.0, min(due - time.monotonic(), looked + _LOOK - time.monotonic())))
+            self._changed.clear()
+            try:
+                self._look()
+                looked = time.monotonic()
+                if self.page.spec is None and not self._full_due:
+                    continue
+                status = self.status()
+                if status.guests or status.gone or status.full or time.monotonic() >= due:
+                    self._send(status)
+                    last = time.monotonic()
+                interval = self.page.spec.status_interval if self.page.spec else interval
+                self.act()
+            except _AWAY as error:
+                log.debug("a report was not taken", reason=str(error))
+                self._full_due = True
+                self._stop.wait(0.5)
+                self._changed.set()
+            except Exception:
+                log.exception("a report failed")
+                self._stop.wait(1.0)
+
+    def _send(self, status: HostStatus) -> None:
+        self.control.report(status)
+        self._full_due = self._full_due and not status.full
+        with self._lock:
+            self._gone -= set(status.gone)
+            for guest in status.guests:
+                self._reported[guest.id] = guest
+            for guest_id in status.gone:
+                self._reported.pop(guest_id, None)
+
+    def status(self) -> HostStatus:
+        """What has changed since the last report, or all of it when that is due."""
+        with self._lock:
+            spec, full = self.page.spec, self._full_due and self.page.spec is not None
+            guests = tuple(
+                status
+                for status in (self._status_of(guest) for guest in (spec.guests if spec else ()))
+                if full or status != self._reported.get(status.id)
+            )
+            return HostStatus(
+                host=spec.host if spec else "",
+                revision=spec.revision if spec else 0,
+                full=full,
+                guests=guests,
+                gone=tuple(sorted(self._gone)),
+                used=self.host.used(),
+                problems=self.host.problems(),
+            )
+
+    def _status_of(self, guest: GuestSpec) -> GuestStatus:
+        seen = self._seen.get(guest.id)
+        done = self._done(guest)
+        generation, fault = self._faults.get(guest.id, (0, None))
+        failed = fault is not None and generation == guest.generation
+        state = seen.state if seen is not None and seen.has_domain else "building"
+        if failed and state == "building":
+            state = "failed"
+        return GuestStatus(
+            id=guest.id,
+            generation=done.generation,
+            state=state,
+            wired=seen.wired if seen else (),
+            reboots=done.reboots,
+            hard_reboots=done.hard_reboots,
+            rebuilds=done.rebuilds,
+            fault=fault if failed else None,
+            step=self._busy.get(guest.id),
+            vnc_port=seen.vnc_port if seen else None,
+        )

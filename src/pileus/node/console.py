@@ -1,0 +1,81 @@
+"""The agent's own small server: console logs, and console streams as WebSockets. Callers show the host's token."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import Any
+
+import falcon
+import falcon.asgi
+
+from pileus.node.client import TOKEN_HEADER
+from pileus.node.host import Host
+
+MAX_LOG = 1 << 20
+"""Bytes of a console log that one read gives at most, whatever the guest has printed."""
+
+
+class ConsoleLog:
+    """GET /guests/{guest_id}/console-log?limit=BYTES -> the last bytes, as they are."""
+
+    def __init__(self, host: Host, token: str) -> None:
+        self._host, self._token = host, token
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, guest_id: str) -> None:
+        _check(req, self._token)
+        limit = req.get_param_as_int("limit", min_value=0, default=MAX_LOG) or 0
+        resp.data = await asyncio.to_thread(self._host.console_log, guest_id, min(limit, MAX_LOG))
+        resp.content_type = "application/octet-stream"
+
+
+class Vnc:
+    """A WebSocket on /guests/{guest_id}/vnc carries the bytes of the guest's VNC server."""
+
+    def __init__(self, host: Host, token: str) -> None:
+        self._host, self._token = host, token
+
+    async def on_websocket(self, req: falcon.asgi.Request, ws: falcon.asgi.WebSocket, guest_id: str) -> None:
+        _check(req, self._token)
+        seen = (await asyncio.to_thread(self._host.see)).get(guest_id)
+        if seen is None or seen.vnc_port is None:
+            raise falcon.HTTPNotFound(title="This guest has no VNC console now.")
+        reader, writer = await asyncio.open_connection("127.0.0.1", seen.vnc_port)
+        await ws.accept(subprotocol="binary" if "binary" in ws.subprotocols else None)
+        await pump(ws, reader, writer)
+
+
+async def pump(ws: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Both directions until either side ends."""
+
+    async def down() -> None:
+        while data := await reader.read(1 << 16):
+            await ws.send_data(data)
+
+    async def up() -> None:
+        while True:
+            writer.write(await ws.receive_data())
+            await writer.drain()
+
+    tasks = [asyncio.create_task(down()), asyncio.create_task(up())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        writer.close()
+        if not ws.closed:
+            await ws.close()
+
+
+def _check(req: falcon.asgi.Request, token: str) -> None:
+    if not hmac.compare_digest((req.get_header(TOKEN_HEADER) or "").encode(), token.encode()):
+        raise falcon.HTTPForbidden(title="The host's token is missing or wrong.")
+
+
+def make_app(host: Host, token: str) -> Any:
+    app: Any = falcon.asgi.App()
+    app.add_route("/guests/{guest_id}/console-log", ConsoleLog(host, token))
+    app.add_route("/guests/{guest_id}/vnc", Vnc(host, token))
+    return app

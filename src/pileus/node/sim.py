@@ -1,0 +1,196 @@
+"""A simulated host: the same verbs in memory, with failure knobs.
+
+The knobs stand in a JSON file that is read at each step, so that a test turns them while the agent runs:
+{"slow": seconds a step takes, "fail_at": {"start": "the text of the fault"}, "vanish": true, "lie": "running"}.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
+from pileus.node.host import HostError, Seen
+
+
+class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    slow: float = 0.0
+    """Seconds that every step takes."""
+    fail_at: dict[str, str] = {}
+    """Verb -> the fault that it ends with."""
+    vanish: bool = False
+    """The host does not see its guests any more."""
+    lie: GuestState | None = None
+    """The state that the host reports for all its guests, whatever they are."""
+
+
+class Guest(msgspec.Struct, kw_only=True):
+    state: GuestState = "building"
+    has_domain: bool = False
+    nics: tuple[str, ...] = ()
+    disk: str | None = None
+    """The image's hash, and how often the disk was made."""
+    disks_made: int = 0
+    log: list[str] = []
+
+
+class SimulatedHost:
+    """Thread-safe; what it holds is gone with the process, as memory is when a host restarts."""
+
+    def __init__(self, facts: HostFacts, knobs: Path | None = None) -> None:
+        self._facts, self._knobs_file = facts, knobs
+        self._guests: dict[str, Guest] = {}
+        self._specs: dict[str, GuestSpec] = {}
+        self._lock = threading.RLock()
+        self._wake: Callable[[], None] = lambda: None
+        self.metadata: tuple[MetadataPort, ...] = ()
+
+    def knobs(self) -> Knobs:
+        if self._knobs_file is None or not self._knobs_file.exists():
+            return Knobs()
+        return msgspec.json.decode(self._knobs_file.read_bytes(), type=Knobs)
+
+    def facts(self) -> HostFacts:
+        return self._facts
+
+    def see(self) -> dict[str, Seen]:
+        knobs = self.knobs()
+        if knobs.vanish:
+            return {}
+        with self._lock:
+            return {guest_id: self._seen(guest, knobs.lie) for guest_id, guest in self._guests.items()}
+
+    def ensure_disk(self, guest: GuestSpec) -> None:
+        with self._step("ensure_disk", guest) as held:
+            if held.disk is None:
+                held.disk, held.disks_made = guest.root.sha512, held.disks_made + 1
+
+    def reset_disk(self, guest: GuestSpec) -> None:
+        with self._step("reset_disk", guest) as held:
+            if held.state in ("running", "paused"):
+                raise HostError("A running guest's disk can't be made anew.")
+            held.disk, held.disks_made, held.log = guest.root.sha512, held.disks_made + 1, []
+
+    def start(self, guest: GuestSpec) -> None:
+        with self._step("start", guest) as held:
+            if held.disk is None:
+                raise HostError("There is no disk to start from.")
+            held.nics = tuple(nic.port_id for nic in guest.nics)
+            held.log += [f"pileus simulated guest {guest.name}", "booting", f"{guest.name} login:"]
+            self._set(held, "running")
+
+    def define(self, guest: GuestSpec) -> None:
+        with self._step("define", guest) as held:
+            held.nics = tuple(nic.port_id for nic in guest.nics)
+            self._set(held, "stopped")
+
+    def shut_down(self, guest: GuestSpec) -> None:
+        with self._step("shut_down", guest) as held:
+            held.log.append("power down")
+            self._set(held, "stopped")
+
+    def destroy(self, guest: GuestSpec) -> None:
+        with self._step("destroy", guest) as held:
+            self._set(held, "stopped")
+
+    def reboot(self, guest: GuestSpec) -> None:
+        with self._step("reboot", guest) as held:
+            held.log += ["restarting", "booting", f"{guest.name} login:"]
+
+    def pause(self, guest: GuestSpec) -> None:
+        with self._step("pause", guest) as held:
+            self._set(held, "paused")
+
+    def resume(self, guest: GuestSpec) -> None:
+        with self._step("resume", guest) as held:
+            self._set(held, "running")
+
+    def suspend(self, guest: GuestSpec) -> None:
+        with self._step("suspend", guest) as held:
+            self._set(held, "suspended")
+
+    def attach_nic(self, guest: GuestSpec, nic: Nic) -> None:
+        with self._step("attach_nic", guest) as held:
+            held.nics = (*held.nics, nic.port_id)
+
+    def detach_nic(self, guest: GuestSpec, port_id: str) -> None:
+        with self._step("detach_nic", guest) as held:
+            held.nics = tuple(nic for nic in held.nics if nic != port_id)
+
+    def remove(self, guest_id: str) -> None:
+        with self._lock:
+            guest = self._specs.get(guest_id)
+        if guest is not None:
+            with self._step("remove", guest):
+                pass
+        with self._lock:
+            self._guests.pop(guest_id, None)
+            self._specs.pop(guest_id, None)
+
+    def crash(self, guest_id: str) -> None:
+        """The guest dies by itself."""
+        with self._lock:
+            self._set(self._guests[guest_id], "crashed")
+        self._wake()
+
+    def serve_metadata(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
+        self.metadata = tuple(ports)
+
+    def console_log(self, guest_id: str, limit: int) -> bytes:
+        with self._lock:
+            guest = self._guests.get(guest_id)
+            return "".join(f"{line}\n" for line in guest.log).encode()[-limit:] if guest else b""
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+
+    def problems(self) -> tuple[str, ...]:
+        return ()
+
+    def used(self) -> dict[str, int]:
+        with self._lock:
+            running = [self._specs[guest_id] for guest_id in self._guests if guest_id in self._specs]
+        return {
+            "vcpus": sum(guest.vcpus for guest in running),
+            "memory_mb": sum(guest.memory_mb for guest in running),
+            "disk_gb": sum(guest.root.size_gb for guest in running),
+        }
+
+    def close(self) -> None:
+        return None
+
+    def _set(self, held: Guest, state: GuestState) -> None:
+        held.state, held.has_domain = state, True
+
+    def _seen(self, guest: Guest, lie: GuestState | None) -> Seen:
+        state = lie or guest.state
+        alive = state in ("running", "paused")
+        return Seen(state=state, has_domain=guest.has_domain, nics=guest.nics, wired=guest.nics if alive else ())
+
+    def _step(self, verb: str, guest: GuestSpec) -> _Step:
+        return _Step(self, verb, guest)
+
+
+class _Step:
+    """Takes the time and fails as the knobs say; then gives the guest, locked."""
+
+    def __init__(self, host: SimulatedHost, verb: str, guest: GuestSpec) -> None:
+        self._host, self._verb, self._guest = host, verb, guest
+
+    def __enter__(self) -> Guest:
+        knobs = self._host.knobs()
+        if knobs.slow:
+            time.sleep(knobs.slow)
+        if self._verb in knobs.fail_at:
+            raise HostError(knobs.fail_at[self._verb])
+        self._host._lock.acquire()
+        self._host._specs[self._guest.id] = self._guest
+        return self._host._guests.setdefault(self._guest.id, Guest())
+
+    def __exit__(self, *_: object) -> None:
+        self._host._lock.release()
+        self._host._wake()

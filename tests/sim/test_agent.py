@@ -1,0 +1,171 @@
+"""The agent's loop on a simulated host, with a control plane that the test holds in its hand."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from pileus.node.agent import Agent
+from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
+from pileus.node.ledger import Ledger
+from pileus.node.sim import SimulatedHost
+from tests.unit.test_diff import nic, spec
+
+
+class Control:
+    """As ControlPlane, without HTTP."""
+
+    def __init__(self) -> None:
+        self.wanted = HostSpec(host="h1", revision=0)
+        self.guests: dict[str, GuestStatus] = {}
+        self.gone: set[str] = set()
+        self.away = False
+        self.moved = threading.Condition()
+
+    def want(self, *guests: GuestSpec) -> None:
+        with self.moved:
+            self.wanted = HostSpec(host="h1", revision=self.wanted.revision + 1, guests=guests, status_interval=0.5)
+            self.moved.notify_all()
+
+    def register(self, facts: HostFacts) -> None:
+        self._answer()
+
+    def spec(self, seen: int, wait: float) -> HostSpec | None:
+        self._answer()
+        with self.moved:
+            self.moved.wait_for(lambda: self.wanted.revision != seen or self.away, min(wait, 1.0))
+            self._answer()
+            return self.wanted if self.wanted.revision != seen else None
+
+    def report(self, status: HostStatus) -> None:
+        self._answer()
+        with self.moved:
+            if status.full:
+                self.guests = {}
+            self.guests |= {guest.id: guest for guest in status.guests}
+            self.gone |= set(status.gone)
+            for guest_id in status.gone:
+                self.guests.pop(guest_id, None)
+            self.moved.notify_all()
+
+    def close(self) -> None: ...
+
+    def _answer(self) -> None:
+        if self.away:
+            raise httpx.ConnectError("away")
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        with self.moved:
+            assert self.moved.wait_for(condition, 10), f"{self.guests} {self.gone}"
+
+    def state(self, guest_id: str) -> tuple[str, int] | None:
+        guest = self.guests.get(guest_id)
+        return (guest.state, guest.generation) if guest else None
+
+
+FACTS = HostFacts(
+    host="h1", hypervisor_type="simulated", hypervisor_version=1, accelerator="tcg", accelerator_reason="simulated",
+    vcpus=8, memory_mb=8192, disk_gb=100, address="127.0.0.1", agent_url="http://127.0.0.1:1",
+)  # fmt: skip
+
+
+class Bench:
+    def __init__(self, directory: Path) -> None:
+        self.knobs = directory / "knobs.json"
+        self.control = Control()
+        self.host = SimulatedHost(FACTS, self.knobs)
+        self.directory = directory
+        self.agent = self.make()
+
+    def make(self) -> Agent:
+        agent = Agent(self.host, self.control, Ledger(self.directory))  # type: ignore[arg-type]
+        agent.start()
+        return agent
+
+    def turn(self, **knobs: object) -> None:
+        self.knobs.write_bytes(msgspec.json.encode(knobs))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.agent.stop()
+
+
+def test_a_guest_s_life(bench: Bench) -> None:
+    control = bench.control
+    control.want(spec(id="a", generation=1, nics=(nic("p1"),)))
+    control.until(lambda: control.state("a") == ("running", 1))
+    assert control.guests["a"].wired == ("p1",)
+    for generation, power in enumerate(["paused", "running", "suspended", "running", "stopped", "running"], start=2):
+        control.want(spec(id="a", generation=generation, power=power, nics=(nic("p1"),)))
+        control.until(lambda power=power, generation=generation: control.state("a") == (power, generation))
+    control.want(spec(id="a", generation=8, reboots=1, nics=(nic("p1"), nic("p2"))))
+    control.until(lambda: control.state("a") == ("running", 8))
+    assert control.guests["a"].reboots == 1
+    assert set(control.guests["a"].wired) == {"p1", "p2"}
+    control.want(spec(id="a", generation=9, reboots=1, rebuilds=1))
+    control.until(lambda: control.state("a") == ("running", 9))
+    assert bench.host._guests["a"].disks_made == 2
+    control.want()
+    control.until(lambda: "a" in control.gone)
+    assert bench.host.see() == {}
+
+
+def test_a_failed_step_is_told_and_a_new_spec_is_tried(bench: Bench) -> None:
+    control = bench.control
+    bench.turn(fail_at={"start": "The image is broken."})
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: "a" in control.guests and control.guests["a"].fault == "The image is broken.")
+    assert control.state("a") == ("failed", 0)
+    bench.turn()
+    control.want(spec(id="a", generation=2, hard_reboots=1))
+    control.until(lambda: control.state("a") == ("running", 2))
+    assert control.guests["a"].fault is None
+
+
+def test_guests_go_on_while_the_control_plane_is_away(bench: Bench) -> None:
+    control = bench.control
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    control.away = True
+    bench.agent.stop()
+    bench.host._guests.clear()
+    bench.agent = bench.make()
+    deadline = time.monotonic() + 10
+    assert bench.agent.page.spec is not None
+    assert [guest.id for guest in bench.agent.page.spec.guests] == ["a"]
+    control.away = False
+    control.until(lambda: control.state("a") is not None)
+    assert time.monotonic() < deadline
+
+
+def test_what_nobody_wants_is_removed_even_if_it_was_never_known(bench: Bench) -> None:
+    control = bench.control
+    bench.host.define(spec(id="stray"))
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: "stray" in control.gone)
+
+
+def test_a_crash_is_reported(bench: Bench) -> None:
+    control = bench.control
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    bench.host.crash("a")
+    control.until(lambda: control.state("a") == ("crashed", 1))
+
+
+def test_a_lost_ledger_destroys_no_disk(bench: Bench) -> None:
+    control = bench.control
+    control.want(spec(id="a", generation=1, rebuilds=3))
+    control.until(lambda: control.state("a") == ("running", 1))
+    bench.agent.stop()
+    (bench.directory / "ledger.json").write_text("{torn")
+    bench.agent = bench.make()
+    control.until(lambda: control.state("a") == ("running", 1))
+    assert bench.host._guests["a"].disks_made == 1
