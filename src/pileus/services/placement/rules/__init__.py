@@ -1,0 +1,19 @@
+"""Decisions and state changes of placement, a file a noun. What other services may call is exported here."""
+
+from pileus.services.placement.rules.allocations import allocations, claim, release
+from pileus.services.placement.rules.candidates import Candidate, candidates, refusals
+from pileus.services.placement.rules.providers import Inventory, ensure_provider, remove_provider
+from pileus.services.placement.store.allocations import AllocationRow
+
+__all__ = [
+    "AllocationRow",
+    "Candidate",
+    "Inventory",
+    "allocations",
+    "candidates",
+    "claim",
+    "ensure_provider",
+    "refusals",
+    "release",
+    "remove_provider",
+]

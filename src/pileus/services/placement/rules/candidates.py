@@ -1,0 +1,89 @@
+"""Where a request of plain resources fits on one provider: what the scheduler asks. Search in trees is in `search`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from pileus.core.db import Tx
+from pileus.services.placement import store
+from pileus.services.placement.store.providers import InventoryRow
+
+
+class Candidate(msgspec.Struct):
+    """A provider that has room. `free` and `capacity` are by resource class, of those that were asked for."""
+
+    provider_id: str
+    name: str
+    free: dict[str, int]
+    capacity: dict[str, int]
+    traits: frozenset[str]
+
+
+def candidates(
+    tx: Tx,
+    resources: Mapping[str, int],
+    required: Iterable[str] = (),
+    forbidden: Iterable[str] = (),
+    limit: int | None = None,
+) -> list[Candidate]:
+    """The providers that have room for all of `resources` at once, and the traits."""
+    wanted = {name: amount for name, amount in resources.items() if amount}
+    inventories = store.providers.all_inventories(tx, wanted)
+    fitting = [provider for provider, have in inventories.items() if not _short(have, wanted)]
+    traits = store.providers.all_traits(tx, fitting)
+    fitting = [
+        one for one in fitting if not _unfit(frozenset(traits.get(one, ())), frozenset(required), frozenset(forbidden))
+    ][:limit]
+    return [
+        Candidate(
+            row.id,
+            row.name,
+            {name: one.free for name, one in inventories[row.id].items()},
+            {name: one.capacity for name, one in inventories[row.id].items()},
+            frozenset(traits.get(row.id, ())),
+        )
+        for row in store.providers.find(tx, ids=fitting)
+    ]
+
+
+def refusals(
+    tx: Tx, resources: Mapping[str, int], required: Iterable[str] = (), forbidden: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """(provider name, reason) of every provider that has any of the resource classes, and is no candidate."""
+    wanted = {name: amount for name, amount in resources.items() if amount}
+    inventories = store.providers.all_inventories(tx, wanted)
+    traits = store.providers.all_traits(tx, list(inventories))
+    found = []
+    for row in store.providers.find(tx, ids=list(inventories)):
+        reason = _short(inventories[row.id], wanted) or _unfit(
+            frozenset(traits.get(row.id, ())), frozenset(required), frozenset(forbidden)
+        )
+        if reason:
+            found.append((row.name, reason))
+    return found
+
+
+def _short(have: Mapping[str, InventoryRow], wanted: Mapping[str, int]) -> str:
+    """What of `wanted` does not fit, with the numbers compared; empty where all fits."""
+    reasons = []
+    for name, amount in wanted.items():
+        one = have.get(name)
+        if one is None:
+            reasons.append(f"no {name}")
+        elif one.fits(amount):
+            continue
+        elif one.used + amount > (one.total - one.reserved) * one.allocation_ratio:
+            reasons.append(f"{name}: {amount} wanted, {one.free} free of {one.capacity}")
+        else:
+            reasons.append(
+                f"{name}: {amount} wanted, given are {one.min_unit} to {one.max_unit} in steps of {one.step_size}"
+            )
+    return "; ".join(reasons)
+
+
+def _unfit(have: frozenset[str], required: frozenset[str], forbidden: frozenset[str]) -> str:
+    missing, unwanted = sorted(required - have), sorted(forbidden & have)
+    reasons = [f"trait {name} is missing" for name in missing] + [f"trait {name} is forbidden" for name in unwanted]
+    return "; ".join(reasons)

@@ -1,0 +1,133 @@
+"""Consumers and what they have been given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.services.placement.tables import allocations, consumers, inventories
+
+
+class ConsumerRow(msgspec.Struct):
+    id: str
+    project_id: str
+    user_id: str
+    type: str | None
+    generation: int
+
+
+class AllocationRow(msgspec.Struct):
+    consumer_id: str
+    provider_id: str
+    resource_class: str
+    amount: int
+
+
+def take(tx: Tx, provider_id: str, resource_class: str, amount: int) -> bool:
+    """Raise `used` by `amount` if, and only if, the inventory has room for it: one statement, so nobody can come between."""
+    inventory = inventories.c
+    room = inventory.used + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio
+    units = (
+        (inventory.min_unit <= amount)
+        & (inventory.max_unit >= amount)
+        & (sa.literal(amount) % inventory.step_size == 0)
+    )
+    where = (inventory.provider_id == provider_id) & (inventory.resource_class == resource_class) & room & units
+    return tx.update(inventories, where, {"used": inventory.used + amount}) == 1
+
+
+def give_back(tx: Tx, provider_id: str, resource_class: str, amount: int) -> None:
+    where = (inventories.c.provider_id == provider_id) & (inventories.c.resource_class == resource_class)
+    tx.update(inventories, where, {"used": inventories.c.used - amount})
+
+
+def consumer(tx: Tx, consumer_id: str) -> ConsumerRow | None:
+    return tx.row(ConsumerRow, sa.select(consumers).where(consumers.c.id == consumer_id))
+
+
+def put_consumer(tx: Tx, row: ConsumerRow) -> None:
+    """Insert it at its first generation, update it at a later one."""
+    if row.generation == 1:
+        tx.insert(consumers, row, conflict="The consumer {id} was created meanwhile.")
+        return
+    values = {"project_id": row.project_id, "user_id": row.user_id, "type": row.type}
+    tx.update(consumers, consumers.c.id == row.id, values)
+
+
+def bump(tx: Tx, consumer_id: str, generation: int) -> bool:
+    """Move the generation on from `generation`; False where somebody else has done so."""
+    where = (consumers.c.id == consumer_id) & (consumers.c.generation == generation)
+    return tx.update(consumers, where, {"generation": generation + 1}) == 1
+
+
+def delete_consumer(tx: Tx, consumer_id: str) -> None:
+    tx.delete(consumers, consumers.c.id == consumer_id)
+
+
+def of_consumer(tx: Tx, consumer_id: str) -> list[AllocationRow]:
+    where = allocations.c.consumer_id == consumer_id
+    order = (allocations.c.provider_id, allocations.c.resource_class)
+    return tx.rows(AllocationRow, sa.select(allocations).where(where).order_by(*order))
+
+
+def of_provider(tx: Tx, provider_id: str) -> list[AllocationRow]:
+    where = allocations.c.provider_id == provider_id
+    order = (allocations.c.consumer_id, allocations.c.resource_class)
+    return tx.rows(AllocationRow, sa.select(allocations).where(where).order_by(*order))
+
+
+def consumer_generations(tx: Tx, provider_id: str) -> dict[str, int]:
+    statement = (
+        sa.select(consumers.c.id, consumers.c.generation)
+        .join(allocations, allocations.c.consumer_id == consumers.c.id)
+        .where(allocations.c.provider_id == provider_id)
+    )
+    return {row.id: row.generation for row in tx.execute(statement)}
+
+
+def insert(tx: Tx, rows: list[AllocationRow]) -> None:
+    tx.insert_all(allocations, rows)
+
+
+def delete_of(tx: Tx, consumer_id: str) -> None:
+    tx.delete(allocations, allocations.c.consumer_id == consumer_id)
+
+
+def provider_in_use(tx: Tx, provider_id: str) -> bool:
+    where = allocations.c.provider_id == provider_id
+    return tx.scalar(sa.select(allocations.c.consumer_id).where(where).limit(1)) is not None
+
+
+class Usage(msgspec.Struct):
+    type: str | None
+    resource_class: str
+    amount: int
+
+
+def usages(tx: Tx, project_id: str, user_id: str | None) -> list[Usage]:
+    """Amounts by consumer type and resource class."""
+    statement = (
+        sa.select(consumers.c.type, allocations.c.resource_class, sa.func.sum(allocations.c.amount).label("amount"))
+        .join(allocations, allocations.c.consumer_id == consumers.c.id)
+        .where(_owned(project_id, user_id))
+        .group_by(consumers.c.type, allocations.c.resource_class)
+        .order_by(allocations.c.resource_class)
+    )
+    return tx.rows(Usage, statement)
+
+
+def consumer_counts(tx: Tx, project_id: str, user_id: str | None) -> Mapping[str | None, int]:
+    statement = (
+        sa.select(consumers.c.type, sa.func.count().label("n"))
+        .where(_owned(project_id, user_id))
+        .group_by(consumers.c.type)
+    )
+    return {row.type: row.n for row in tx.execute(statement)}
+
+
+def _owned(project_id: str, user_id: str | None) -> sa.ColumnElement[bool]:
+    owned = consumers.c.project_id == project_id
+    return owned & (consumers.c.user_id == user_id) if user_id is not None else owned

@@ -1,0 +1,68 @@
+"""A PostgreSQL of the tests' own: Debian's programs, a private data directory, a socket inside it, no TCP.
+
+The first `new_database()` starts it; it ends with the test process.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
+DATABASES = ["sqlite", "postgresql"]
+
+
+def available() -> bool:
+    """PostgreSQL refuses to run as root: root needs the user that Debian's package made."""
+    return bool(PROGRAMS) and (os.getuid() != 0 or any(user.pw_name == "postgres" for user in pwd.getpwall()))
+
+
+def _run(*command: str) -> None:
+    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    done = subprocess.run([*as_user, *command], capture_output=True, text=True, cwd="/", check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
+
+
+@cache
+def server() -> Path:
+    """The directory with the server's socket; the server is started by the first call and ends with this process."""
+    directory = Path(tempfile.mkdtemp(prefix="pileus-postgres-"))
+    if os.getuid() == 0:
+        shutil.chown(directory, "postgres")
+    programs, data = PROGRAMS[-1], directory / "data"
+    _run(f"{programs}/initdb", "-D", str(data), "-A", "trust", "-U", "pileus", "-E", "UTF8", "--no-locale", "--no-sync")
+    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off -c max_connections=200"
+    _run(f"{programs}/pg_ctl", "-D", str(data), "-l", f"{directory}/log", "-w", "-o", options, "start")
+
+    def stop() -> None:
+        _run(f"{programs}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(stop)
+    return directory
+
+
+def new_database() -> str:
+    """The SQLAlchemy URL of an empty database."""
+    directory, name = server(), f"t{uuid.uuid4().hex}"
+    with psycopg.connect(f"host={directory} user=pileus dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://pileus@/{name}?host={directory}"
+
+
+def new_url(dialect: str, directory: Path) -> str:
+    """Of an empty database of the dialect; skips the test where there is no PostgreSQL."""
+    if dialect == "sqlite":
+        return f"sqlite:///{directory}/{uuid.uuid4().hex}.db"
+    if not available():
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    return new_database()
