@@ -90,7 +90,7 @@ def call(
         headers["X-Auth-Token"] = token
     if version:
         headers["OpenStack-API-Version"] = f"toy {version}"
-    app = make_app([api])
+    app = make_app(more.pop("services", [api]))
 
     async def go() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app.asgi), base_url="http://cloud") as client:  # type: ignore[arg-type]
@@ -170,3 +170,10 @@ def test_queries_and_streams() -> None:
 
 def test_every_answer_names_its_request() -> None:
     assert call("GET", "/toy/v1/things").headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+def test_a_service_may_forbid_before_it_misses() -> None:
+    discreet = Service("toy", "/toy/v1", errors.compute_shape, policy, forbidden_before_missing=True)
+    discreet.get("/things/{thing_id}", policy="toy:read", load=owned)(show_thing)
+    assert call("GET", "/toy/v1/things/none", services=[discreet]).status_code == 403
+    assert call("GET", "/toy/v1/things/none", token="project-admin", services=[discreet]).status_code == 404

@@ -208,10 +208,13 @@ class Service:
         vary: str | None = None,
         request_id_header: str | None = None,
         www_authenticate: bool = True,
+        forbidden_before_missing: bool = False,
     ) -> None:
         self.name, self.prefix, self.shape, self.policy, self.versions = name, prefix, shape, policy, versions
         self.answers_head, self.vary, self.request_id_header = answers_head, vary, request_id_header
         self.www_authenticate = www_authenticate
+        self.forbidden_before_missing = forbidden_before_missing
+        """What is not there gives 403 to those who might not see it either, so that ids can't be probed."""
         self.routes: list[Route] = []
         self.sockets: dict[str, Socket] = {}
 
@@ -518,12 +521,21 @@ class Exchange:
         if route.query_type is not None:
             have["query"] = bodies.decode_query(request.query, route.query_type, self.version, self._name)
         if route.load is not None:
-            loaded = _call(route.load, have)
+            loaded = self._load(route.load, caller, have)
             have[route.loaded_name or "loaded"] = loaded
         else:
             loaded = None
         self._authorise(caller, have, loaded)
         return {name: have[name] for name in route.names}
+
+    def _load(self, load: Callable[..., Any], caller: Caller, have: Mapping[str, Any]) -> Any:
+        policy, rule = self.service.policy, self.route.policy
+        try:
+            return _call(load, have)
+        except errors.NotFound:
+            if self.service.forbidden_before_missing and policy is not None and rule is not None:
+                policy.enforce(rule, caller, {})
+            raise
 
     @property
     def _name(self) -> str:
