@@ -1,7 +1,7 @@
 """Runs tests/behaviour/<service>/*.yaml with gabbi, in process.
 
-Each service's folder has a `setup.py` with `services() -> list[Service]`, and where needed `prepare(db)` and
-`ENVIRON: dict[str, str]` for `$ENVIRON['X']` in the YAML. Each file runs on a database of its own, its tests in order.
+Each service's folder has a `setup.py` with `services() -> list[Service]`, and where needed `prepare(db)`,
+`authenticate` in the place of the personas', and `ENVIRON: dict[str, str]` for `$ENVIRON['X']` in the YAML. Each file runs on a database of its own, its tests in order.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import pytest
 import yaml
 from gabbi import handlers, suitemaker
 
+from tests.support import personas
 from tests.support.api import make_wsgi
 
 HERE = Path(__file__).parent
@@ -27,7 +28,8 @@ def test_behaviour(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in getattr(setup, "ENVIRON", {}).items():
         monkeypatch.setenv(name, value)
     with tempfile.TemporaryDirectory(prefix="pileus-test-") as directory:
-        app = make_wsgi(setup.services(), Path(directory), getattr(setup, "prepare", None))
+        authenticate = getattr(setup, "authenticate", personas.authenticate)
+        app = make_wsgi(setup.services(), Path(directory), getattr(setup, "prepare", None), authenticate)
         suite = suitemaker.test_suite_from_dict(
             unittest.TestLoader(),
             file.stem,

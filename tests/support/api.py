@@ -9,13 +9,16 @@ from a2wsgi import ASGIMiddleware
 
 from pileus.core.config import Settings
 from pileus.core.db import Database
-from pileus.core.http import App, Service
+from pileus.core.http import App, Authenticator, Service
 from pileus.core.watch import Watch
 from tests.support import personas
 
 
 def make_app(
-    services: Sequence[Service], url: str | None = None, prepare: Callable[[Database], Any] | None = None
+    services: Sequence[Service],
+    url: str | None = None,
+    prepare: Callable[[Database], Any] | None = None,
+    authenticate: Authenticator = personas.authenticate,
 ) -> App:
     directory = Path(tempfile.mkdtemp(prefix="pileus-test-"))
     watch = Watch()
@@ -23,11 +26,14 @@ def make_app(
     db.create_tables()
     if prepare is not None:
         prepare(db)
-    return App(
-        services, db, watch, personas.authenticate, threads=4, settings=Settings(state_dir=directory, mode="sim")
-    )
+    return App(services, db, watch, authenticate, threads=4, settings=Settings(state_dir=directory, mode="sim"))
 
 
-def make_wsgi(services: Sequence[Service], directory: Path, prepare: Callable[[Database], Any] | None = None) -> Any:
+def make_wsgi(
+    services: Sequence[Service],
+    directory: Path,
+    prepare: Callable[[Database], Any] | None = None,
+    authenticate: Authenticator = personas.authenticate,
+) -> Any:
     """What gabbi talks to."""
-    return ASGIMiddleware(make_app(services, f"sqlite:///{directory}/pileus.db", prepare).asgi)  # type: ignore[arg-type]
+    return ASGIMiddleware(make_app(services, f"sqlite:///{directory}/pileus.db", prepare, authenticate).asgi)  # type: ignore[arg-type]

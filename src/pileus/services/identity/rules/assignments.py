@@ -1,0 +1,167 @@
+"""Which roles somebody has somewhere, and the granting of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core import events
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.errors import BadRequest, Forbidden, NotFound
+from pileus.services.identity.rules import resources
+from pileus.services.identity.store import assignments as store
+from pileus.services.identity.store import projects as project_store
+from pileus.services.identity.types.projects import DomainRow, ProjectRow
+from pileus.services.identity.types.roles import Assignment, RoleRow
+from pileus.services.identity.types.users import GroupRow, UserRow
+
+
+def expanded(role_ids: Iterable[str], implications: Mapping[str, Sequence[str]]) -> set[str]:
+    """The roles and all that they imply, directly or not; circles do no harm."""
+    found: set[str] = set()
+    waiting = list(role_ids)
+    while waiting:
+        role_id = waiting.pop()
+        if role_id not in found:
+            found.add(role_id)
+            waiting.extend(implications.get(role_id, ()))
+    return found
+
+
+def with_implied(tx: Tx, role_ids: Iterable[str]) -> set[str]:
+    return expanded(role_ids, store.implications(tx))
+
+
+def _effective(tx: Tx, user_id: str, where: sa.ColumnElement[bool]) -> list[RoleRow]:
+    held = store.role_ids(tx, store.by_actor(user_id), where)
+    if not held:
+        return []
+    every = with_implied(tx, held)
+    return [role for role in store.roles_by_id(tx, every) if role.domain_id is None]
+
+
+def effective_on_project(tx: Tx, user_id: str, lineage: Sequence[ProjectRow]) -> list[RoleRow]:
+    """By name: own, of groups, inherited and implied. A domain's own roles count only by what they imply."""
+    return _effective(tx, user_id, store.on_project(lineage))
+
+
+def effective_on_domain(tx: Tx, user_id: str, domain_id: str) -> list[RoleRow]:
+    return _effective(tx, user_id, store.on_target("domain", domain_id))
+
+
+def effective_on_system(tx: Tx, user_id: str) -> list[RoleRow]:
+    return _effective(tx, user_id, store.on_target("system", "all"))
+
+
+def projects_of(tx: Tx, user_id: str) -> list[ProjectRow]:
+    """The projects on which the user has a role, however it came there."""
+    direct: set[str] = set()
+    below: set[str] = set()
+    for held in store.listing(tx, store.by_actor(user_id)):
+        if held.inherited:
+            below.add(held.target_id)
+        elif held.target_type == "project":
+            direct.add(held.target_id)
+    found = {row.id: row for row in store.projects_by_id(tx, direct)}
+    for target_id in below:
+        found.update({row.id: row for row in project_store.descendants(tx, target_id)})
+    return sorted((row for row in found.values() if not row.is_domain), key=lambda row: (row.name, row.id))
+
+
+def domains_of(tx: Tx, user_id: str) -> list[DomainRow]:
+    """The domains on which the user has a role."""
+    held = store.listing(tx, store.by_actor(user_id), *store.matching(target_type="domain", inherited=False))
+    return store.domains_by_id(tx, {assignment.target_id for assignment in held})
+
+
+class Grant(msgspec.Struct):
+    """One possible assignment with all that it ties together; `role` is None for the list of them."""
+
+    role: RoleRow | None
+    user: UserRow | None
+    group: GroupRow | None
+    project: ProjectRow | None
+    domain: DomainRow | None
+    inherited: bool
+
+    def assignment(self, role_id: str) -> Assignment:
+        target = self.project or self.domain
+        return Assignment(
+            "user" if self.user else "group",
+            (self.user or self.group).id,  # type: ignore[union-attr]
+            "project" if self.project else "domain" if self.domain else "system",
+            target.id if target else "all",
+            role_id,
+            self.inherited,
+        )
+
+
+def grant(tx: Tx, parameters: Mapping[str, str], inherited: bool = False) -> Grant:
+    """From the ids of a path. Raises NotFound for any of them."""
+    one = parameters.get
+    return Grant(
+        resources.find(tx, RoleRow, parameters["role_id"]) if one("role_id") else None,
+        resources.find(tx, UserRow, parameters["user_id"]) if one("user_id") else None,
+        resources.find(tx, GroupRow, parameters["group_id"]) if one("group_id") else None,
+        resources.find(tx, ProjectRow, parameters["project_id"]) if one("project_id") else None,
+        found_domain(tx, parameters["domain_id"]) if one("domain_id") else None,
+        inherited,
+    )
+
+
+def found_domain(tx: Tx, domain_id: str) -> DomainRow:
+    """Raises NotFound, also for a project that is no domain."""
+    found = project_store.domain(tx, domain_id)
+    if found is None:
+        raise NotFound(f"Could not find domain: {domain_id[:64]}.")
+    return found
+
+
+def has(tx: Tx, grant: Grant) -> bool:
+    assert grant.role is not None
+    wanted = grant.assignment(grant.role.id)
+    exactly = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+    return bool(store.listing(tx, *store.matching(**exactly)))
+
+
+def held(tx: Tx, grant: Grant) -> list[RoleRow]:
+    """The roles that are granted as the grant says."""
+    asked = grant.assignment("")
+    exactly = {name: getattr(asked, name) for name in asked.__struct_fields__ if name != "role_id"}
+    return store.roles_by_id(tx, (found.role_id for found in store.listing(tx, *store.matching(**exactly))))
+
+
+def give(tx: Tx, caller: Caller, grant: Grant) -> None:
+    """Raises Forbidden for a role of another domain, BadRequest for one on the system."""
+    role = grant.role
+    assert role is not None
+    target = grant.project or grant.domain
+    if role.domain_id is not None:
+        if target is None:
+            raise BadRequest(f"Role {role.name} belongs to domain {role.domain_id} and can't be given on the system.")
+        home = target.domain_id or target.id
+        if home != role.domain_id:
+            raise Forbidden(f"Role {role.name} belongs to domain {role.domain_id}; {target.name} is in domain {home}.")
+    assignment = grant.assignment(role.id)
+    store.add(tx, assignment)
+    _record(tx, caller, "create", assignment)
+
+
+def take(tx: Tx, caller: Caller, grant: Grant) -> None:
+    """Raises NotFound where it was not granted."""
+    assert grant.role is not None
+    assignment = grant.assignment(grant.role.id)
+    if not store.remove(tx, assignment):
+        raise NotFound(
+            f"Could not find role assignment: {assignment.actor_type} {assignment.actor_id} does not have role "
+            f"{grant.role.name} on {assignment.target_type} {assignment.target_id}."
+        )
+    _record(tx, caller, "delete", assignment)
+
+
+def _record(tx: Tx, caller: Caller, action: str, assignment: Assignment) -> None:
+    facts = {name: getattr(assignment, name) for name in assignment.__struct_fields__}
+    events.record(tx, caller, "identity", action, "role_assignment", assignment.target_id, **facts)

@@ -1,0 +1,401 @@
+"""Tokens: what is in one, whether it is still good, and whom it speaks for.
+
+A token is Fernet text around its claims; nothing of it is stored. What it means is computed from the rows and kept, in this
+process, for as long as the identity revision stays what it was: any change of identity is seen at once, by every process.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from pileus.core.body import micros
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.errors import Unauthorized
+from pileus.services.identity.rules import assignments
+from pileus.services.identity.rules.catalog import catalog
+from pileus.services.identity.store import credentials as credential_store
+from pileus.services.identity.store import projects as project_store
+from pileus.services.identity.store import rows
+from pileus.services.identity.store import tokens as store
+from pileus.services.identity.types.credentials import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from pileus.services.identity.types.projects import DomainRow, ProjectRow
+from pileus.services.identity.types.roles import RoleRow
+from pileus.services.identity.types.tokens import Claims
+from pileus.services.identity.types.users import UserRow
+
+METHODS = ("password", "token", "totp", "application_credential", "external", "mapped", "oauth1")
+SCOPES = ("unscoped", "project", "domain", "system")
+GRACE = timedelta(days=2)
+"""For how long a service may go on with a user's token that has ended while it worked."""
+KEY_LIFE = timedelta(days=7)
+_KEPT = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_NOT_VALID = "The token is not valid."
+
+
+class Session(msgspec.Struct, kw_only=True):
+    """A token and all that it means at one identity revision."""
+
+    mark: str
+    claims: Claims
+    user: UserRow
+    user_domain: DomainRow
+    project: ProjectRow | None = None
+    domain: ProjectRow | None = None
+    """The scope, or the domain of the project that is the scope."""
+    roles: Sequence[RoleRow] = ()
+    trust: TrustRow | None = None
+    application_credential: ApplicationCredentialRow | None = None
+    access_rules: Sequence[AccessRuleRow] | None = None
+    """None: not limited to any."""
+    caller: Caller
+    documents: dict[bool, bytes] = {}
+    """GET /auth/tokens, ready to send, without and with the catalog."""
+
+
+_sessions: dict[str, Session] = {}
+_boxes: dict[str, MultiFernet] = {}
+
+
+def time_of(stamp: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=stamp)
+
+
+def stamp_of(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def new_audit_id() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+
+
+# -- claims <-> text
+
+
+class _Packed(msgspec.Struct, array_like=True):
+    user: bytes
+    methods: list[int]
+    scope: int
+    scope_id: bytes
+    issued_at: int
+    expires_at: int
+    audit_ids: list[bytes]
+    trust: bytes = b""
+    application_credential: bytes = b""
+
+
+def _pack(text: str | None) -> bytes:
+    """An id in as few bytes as it takes: 17 for 32 hexadecimal digits."""
+    if text is None:
+        return b""
+    if len(text) == 32 and not set(text) - set("0123456789abcdef"):
+        return b"\x01" + bytes.fromhex(text)
+    return b"\x00" + text.encode()
+
+
+def _unpack(raw: bytes) -> str | None:
+    if not raw:
+        return None
+    return raw[1:].hex() if raw[0] == 1 else raw[1:].decode()
+
+
+def packed(claims: Claims) -> bytes:
+    return msgspec.msgpack.encode(
+        _Packed(
+            _pack(claims.user_id),
+            [METHODS.index(method) for method in claims.methods],
+            SCOPES.index(claims.scope),
+            _pack(claims.scope_id),
+            claims.issued_at,
+            claims.expires_at,
+            [base64.urlsafe_b64decode(audit_id + "==") for audit_id in claims.audit_ids],
+            _pack(claims.trust_id),
+            _pack(claims.application_credential_id),
+        )
+    )
+
+
+def unpacked(raw: bytes) -> Claims:
+    found = msgspec.msgpack.decode(raw, type=_Packed)
+    return Claims(
+        user_id=_unpack(found.user) or "",
+        methods=tuple(METHODS[index] for index in found.methods),
+        scope=SCOPES[found.scope],  # type: ignore[arg-type]
+        scope_id=_unpack(found.scope_id),
+        issued_at=found.issued_at,
+        expires_at=found.expires_at,
+        audit_ids=tuple(base64.urlsafe_b64encode(raw).decode().rstrip("=") for raw in found.audit_ids),
+        trust_id=_unpack(found.trust),
+        application_credential_id=_unpack(found.application_credential),
+    )
+
+
+def _box(tx: Tx, mark: str) -> MultiFernet:
+    found = _boxes.get(mark)
+    if found is None:
+        found = MultiFernet([Fernet(key.key) for key in store.keys(tx)])
+        if len(_boxes) > 8:
+            _boxes.clear()
+        _boxes[mark] = found
+    return found
+
+
+def rotate_keys(tx: Tx) -> None:
+    """A new key for new tokens; those that no living token can need are dropped."""
+    keys = store.keys(tx)
+    for newer, older in pairwise(keys):
+        if newer.created_at < tx.now - KEY_LIFE:
+            store.drop_keys_before(tx, older.id + 1)
+            break
+    store.add_key(tx, keys[0].id + 1 if keys else 1, Fernet.generate_key().decode())
+
+
+# -- what a token means
+
+
+def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
+    """The token's text, and what it means. Raises Unauthorized where it would mean nothing."""
+    mark = rows.mark(tx)
+    session = _session(tx, claims, mark)
+    text = _box(tx, mark).encrypt(packed(claims)).decode().rstrip("=")
+    _keep(text, session)
+    return text, session
+
+
+def session_of(tx: Tx, text: str, allow_expired: bool = False) -> Session:
+    """Raises Unauthorized for a token that is not, or no longer, valid."""
+    mark = rows.mark(tx)
+    session = _sessions.get(text)
+    if session is None or session.mark != mark:
+        session = _session(tx, _read(tx, text, mark), mark)
+        _keep(text, session)
+    end = time_of(session.claims.expires_at) + (GRACE if allow_expired else timedelta())
+    if end <= tx.now:
+        raise Unauthorized(_NOT_VALID)
+    return session
+
+
+def _keep(text: str, session: Session) -> None:
+    while len(_sessions) >= _KEPT:
+        _sessions.pop(next(iter(_sessions)), None)
+    _sessions[text] = session
+
+
+def _read(tx: Tx, text: str, mark: str) -> Claims:
+    try:
+        return unpacked(_box(tx, mark).decrypt(text + "=" * (-len(text) % 4)))
+    except (InvalidToken, ValueError, IndexError, msgspec.MsgspecError):
+        raise Unauthorized(_NOT_VALID) from None
+
+
+def _session(tx: Tx, claims: Claims, mark: str) -> Session:
+    user, user_domain = _user(tx, claims)
+    if any(store.is_revoked(tx, audit_id) for audit_id in claims.audit_ids):
+        raise Unauthorized(_NOT_VALID)
+    trust = _trust(tx, claims)
+    project, domain, roles = _scope(tx, claims, trust.trustor_user_id if trust else claims.user_id)
+    credential = _application_credential(tx, claims)
+    if trust is not None or credential is not None:
+        roles = _lent(tx, roles, (trust or credential).role_ids)  # type: ignore[union-attr]
+    caller = Caller(
+        user_id=user.id,
+        user_name=user.name,
+        user_domain_id=user.domain_id,
+        project_id=project.id if project else None,
+        project_name=project.name if project else None,
+        project_domain_id=project.domain_id if project else None,
+        domain_id=domain.id if domain and not project else None,
+        domain_name=domain.name if domain and not project else None,
+        system=claims.scope == "system",
+        roles=frozenset(role.name for role in roles),
+        role_ids=tuple(role.id for role in roles),
+        methods=claims.methods,
+        audit_ids=claims.audit_ids,
+        issued_at=time_of(claims.issued_at),
+        expires_at=time_of(claims.expires_at),
+        trust_id=claims.trust_id,
+        trustor_id=trust.trustor_user_id if trust else None,
+        trustee_id=trust.trustee_user_id if trust else None,
+        application_credential_id=claims.application_credential_id,
+        unrestricted=credential.unrestricted if credential else trust is None,
+    )
+    rule_ids = credential.access_rule_ids if credential else None
+    return Session(
+        mark=mark,
+        claims=claims,
+        user=user,
+        user_domain=user_domain,
+        project=project,
+        domain=domain,
+        roles=roles,
+        trust=trust,
+        application_credential=credential,
+        access_rules=None if rule_ids is None else credential_store.access_rules_by_id(tx, rule_ids),
+        caller=caller,
+        documents={},
+    )
+
+
+def _user(tx: Tx, claims: Claims) -> tuple[UserRow, DomainRow]:
+    user = rows.find(tx, UserRow, claims.user_id)
+    domain = project_store.domain(tx, user.domain_id) if user else None
+    if user is None or domain is None or not user.enabled or not domain.enabled:
+        raise Unauthorized(_NOT_VALID)
+    if user.tokens_valid_after is not None and time_of(claims.issued_at) < user.tokens_valid_after:
+        raise Unauthorized(_NOT_VALID)
+    return user, domain
+
+
+def _scope(tx: Tx, claims: Claims, user_id: str) -> tuple[ProjectRow | None, ProjectRow | None, Sequence[RoleRow]]:
+    """Project, domain and roles. Raises Unauthorized for a scope that is gone, disabled or without roles."""
+    if claims.scope == "unscoped":
+        return None, None, ()
+    project: ProjectRow | None = None
+    domain: ProjectRow | None = None
+    if claims.scope == "system":
+        roles = assignments.effective_on_system(tx, user_id)
+    elif claims.scope == "domain":
+        domain = project_store.domain(tx, claims.scope_id or "")
+        roles = assignments.effective_on_domain(tx, user_id, domain.id) if domain else []
+    else:
+        lineage = project_store.lineage(tx, claims.scope_id or "")
+        project = lineage[0] if lineage else None
+        domain = lineage[-1] if lineage else None
+        roles = assignments.effective_on_project(tx, user_id, lineage) if lineage else []
+    if not roles or not all(place.enabled for place in (project, domain) if place):
+        raise Unauthorized(_no_scope(claims))
+    return project, domain, roles
+
+
+def _trust(tx: Tx, claims: Claims) -> TrustRow | None:
+    """Raises Unauthorized for a trust that ended, or whose other side is disabled."""
+    if claims.trust_id is None:
+        return None
+    found = rows.find(tx, TrustRow, claims.trust_id)
+    if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
+        raise Unauthorized(f"Trust {claims.trust_id} has ended.")
+    if claims.user_id not in (found.trustor_user_id, found.trustee_user_id):
+        raise Unauthorized(_NOT_VALID)
+    for user_id in (found.trustor_user_id, found.trustee_user_id):
+        user = rows.find(tx, UserRow, user_id)
+        if user is None or not user.enabled:
+            raise Unauthorized(f"User {user_id} of trust {found.id} is disabled.")
+    return found
+
+
+def _application_credential(tx: Tx, claims: Claims) -> ApplicationCredentialRow | None:
+    if claims.application_credential_id is None:
+        return None
+    found = rows.find(tx, ApplicationCredentialRow, claims.application_credential_id)
+    if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
+        raise Unauthorized(_NOT_VALID)
+    return found
+
+
+def _lent(tx: Tx, held: Sequence[RoleRow], role_ids: Sequence[str]) -> Sequence[RoleRow]:
+    """The roles that were lent, and what they imply. Raises Unauthorized where the lender has lost one of them."""
+    held_ids = {role.id for role in held}
+    if not set(role_ids) <= held_ids:
+        raise Unauthorized("A role that this token was given is no longer held by the one who gave it.")
+    lent = assignments.with_implied(tx, role_ids)
+    return [role for role in held if role.id in lent]
+
+
+def can_use_project(tx: Tx, user_id: str, project_id: str) -> bool:
+    lineage = project_store.lineage(tx, project_id)
+    enabled = bool(lineage) and lineage[0].enabled and lineage[-1].enabled
+    return enabled and bool(assignments.effective_on_project(tx, user_id, lineage))
+
+
+def _no_scope(claims: Claims) -> str:
+    where = "the system" if claims.scope == "system" else f"{claims.scope} {claims.scope_id}"
+    return f"You have no role on {where}, or it is not there, or it is disabled."
+
+
+# -- a token as its API shows it
+
+
+def document(tx: Tx, session: Session, with_catalog: bool) -> bytes:
+    """The JSON of GET and POST /auth/tokens."""
+    found = session.documents.get(with_catalog)
+    if found is None:
+        found = msgspec.json.encode({"token": _described(tx, session, with_catalog)})
+        session.documents[with_catalog] = found
+    return found
+
+
+def _described(tx: Tx, session: Session, with_catalog: bool) -> dict[str, Any]:
+    claims, user = session.claims, session.user
+    shown: dict[str, Any] = {
+        "methods": claims.methods,
+        "user": {
+            "id": user.id,
+            "name": user.name,
+            "domain": _named(session.user_domain),
+            "password_expires_at": micros(user.password_expires_at),
+        },
+        "audit_ids": claims.audit_ids,
+        "issued_at": micros(time_of(claims.issued_at)),
+        "expires_at": micros(time_of(claims.expires_at)),
+    }
+    if session.project and session.domain:
+        shown["project"] = {**_named(session.project), "domain": _named(session.domain)}
+        shown["is_domain"] = session.project.is_domain
+    elif session.domain:
+        shown["domain"] = _named(session.domain)
+    elif claims.scope == "system":
+        shown["system"] = {"all": True}
+    if claims.scope != "unscoped":
+        shown["roles"] = [_named(role) for role in session.roles]
+        if with_catalog:
+            shown["catalog"] = catalog(tx, user.id, session.project.id if session.project else None)
+    if session.trust:
+        shown["OS-TRUST:trust"] = {
+            "id": session.trust.id,
+            "impersonation": session.trust.impersonation,
+            "trustor_user": {"id": session.trust.trustor_user_id},
+            "trustee_user": {"id": session.trust.trustee_user_id},
+        }
+    if session.application_credential:
+        credential = session.application_credential
+        restricted: dict[str, Any] = {
+            "id": credential.id,
+            "name": credential.name,
+            "restricted": not credential.unrestricted,
+        }
+        if session.access_rules is not None:
+            restricted["access_rules"] = [
+                {"id": rule.id, "service": rule.service, "path": rule.path, "method": rule.method}
+                for rule in session.access_rules
+            ]
+        shown["application_credential"] = restricted
+    return shown
+
+
+def _named(row: ProjectRow | RoleRow) -> dict[str, str]:
+    return {"id": row.id, "name": row.name}
+
+
+# -- for dispatch
+
+
+def authenticate(tx: Tx, token: str, service_token: str | None) -> Caller:
+    """Whom a token speaks for. With a service's token beside it, also one that ended a short while ago.
+
+    Raises Unauthorized.
+    """
+    of_service = service_token is not None and "service" in session_of(tx, service_token).caller.roles
+    return session_of(tx, token, allow_expired=of_service).caller
+
+
+def now_stamp() -> int:
+    return stamp_of(datetime.now(UTC).replace(tzinfo=None))

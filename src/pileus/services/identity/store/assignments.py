@@ -1,0 +1,99 @@
+"""Who has which role where, and which roles bring which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx, matches
+from pileus.services.identity.store import rows
+from pileus.services.identity.tables import assignments, implied_roles, memberships, projects, roles
+from pileus.services.identity.types.projects import DomainRow, ProjectRow
+from pileus.services.identity.types.roles import Assignment, RoleRow
+
+_c = assignments.c
+
+
+def listing(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Assignment]:
+    order = (_c.target_type, _c.target_id, _c.actor_type, _c.actor_id, _c.role_id, _c.inherited)
+    return tx.rows(Assignment, sa.select(assignments).where(*conditions).order_by(*order))
+
+
+def matching(**wanted: str | bool | None) -> list[sa.ColumnElement[bool]]:
+    """Conditions on assignments; None means any."""
+    return [_c[name] == value for name, value in wanted.items() if value is not None]
+
+
+def add(tx: Tx, wanted: Assignment) -> None:
+    rows.touch(tx)
+    tx.upsert(assignments, {name: getattr(wanted, name) for name in wanted.__struct_fields__}, {})
+
+
+def remove(tx: Tx, unwanted: Assignment) -> bool:
+    rows.touch(tx)
+    exactly = matching(**{name: getattr(unwanted, name) for name in unwanted.__struct_fields__})
+    return bool(tx.delete(assignments, sa.and_(*exactly)))
+
+
+def forget(tx: Tx, **of: str) -> None:
+    """All of an actor (actor_type, actor_id) or of a target (target_type, target_id)."""
+    tx.delete(assignments, sa.and_(*matching(**of)))
+
+
+def by_actor(user_id: str) -> sa.ColumnElement[bool]:
+    """Assignments to the user or to a group that the user is in."""
+    mine = sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id)
+    return ((_c.actor_type == "user") & (_c.actor_id == user_id)) | ((_c.actor_type == "group") & _c.actor_id.in_(mine))
+
+
+def on_project(lineage: Sequence[ProjectRow]) -> sa.ColumnElement[bool]:
+    """Assignments that count on the first of a lineage: its own, and those inherited from above."""
+    project, *above = lineage
+    return sa.or_(
+        (_c.target_type == "project") & (_c.target_id == project.id) & sa.not_(_c.inherited),
+        (_c.target_type == "project") & _c.target_id.in_([row.id for row in above]) & _c.inherited,
+        (_c.target_type == "domain") & (_c.target_id == lineage[-1].id) & _c.inherited,
+    )
+
+
+def on_target(target_type: str, target_id: str) -> sa.ColumnElement[bool]:
+    return (_c.target_type == target_type) & (_c.target_id == target_id) & sa.not_(_c.inherited)
+
+
+def role_ids(tx: Tx, *conditions: sa.ColumnElement[bool]) -> set[str]:
+    return set(tx.scalars(sa.select(_c.role_id).where(*conditions).distinct()))
+
+
+def implications(tx: Tx) -> dict[str, list[str]]:
+    """Which roles a role brings directly, by its id."""
+    found: dict[str, list[str]] = {}
+    for prior, implied in tx.execute(sa.select(implied_roles).order_by(*implied_roles.c)):
+        found.setdefault(prior, []).append(implied)
+    return found
+
+
+def imply(tx: Tx, prior_role_id: str, implied_role_id: str) -> None:
+    rows.touch(tx)
+    tx.upsert(implied_roles, {"prior_role_id": prior_role_id, "implied_role_id": implied_role_id}, {})
+
+
+def imply_no_more(tx: Tx, prior_role_id: str, implied_role_id: str) -> bool:
+    rows.touch(tx)
+    pair = (implied_roles.c.prior_role_id == prior_role_id) & (implied_roles.c.implied_role_id == implied_role_id)
+    return bool(tx.delete(implied_roles, pair))
+
+
+def roles_by_id(tx: Tx, ids: Iterable[str]) -> list[RoleRow]:
+    wanted = list(ids)
+    return rows.where(tx, RoleRow, matches(roles.c.id, wanted)) if wanted else []
+
+
+def projects_by_id(tx: Tx, ids: Iterable[str]) -> list[ProjectRow]:
+    wanted = list(ids)
+    return rows.where(tx, ProjectRow, matches(projects.c.id, wanted)) if wanted else []
+
+
+def domains_by_id(tx: Tx, ids: Iterable[str]) -> list[DomainRow]:
+    wanted = list(ids)
+    return rows.where(tx, DomainRow, matches(projects.c.id, wanted), projects.c.is_domain) if wanted else []

@@ -1,0 +1,83 @@
+"""The tree of domains and projects, and their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx, matches
+from pileus.services.identity.store import rows
+from pileus.services.identity.tables import project_tags, projects
+from pileus.services.identity.types.base import Pairs
+from pileus.services.identity.types.projects import DomainRow, ProjectRow
+
+
+def lineage(tx: Tx, project_id: str) -> list[ProjectRow]:
+    """The project, its parents, and last the domain; empty where there is no such project."""
+    found: list[ProjectRow] = []
+    above: str | None = project_id
+    while above is not None:
+        row = rows.find(tx, ProjectRow, above)
+        if row is None:
+            break
+        found.append(row)
+        above = row.parent_id
+    return found
+
+
+def descendants(tx: Tx, project_id: str) -> list[ProjectRow]:
+    """All below, parents before children."""
+    below = sa.select(*projects.c, sa.literal(1).label("depth")).where(projects.c.parent_id == project_id)
+    tree = below.cte(recursive=True)
+    tree = tree.union_all(
+        sa.select(*projects.c, (tree.c.depth + 1).label("depth")).join(tree, projects.c.parent_id == tree.c.id)
+    )
+    columns = [tree.c[column.name] for column in projects.c]
+    return tx.rows(ProjectRow, sa.select(*columns).order_by(tree.c.depth, tree.c.name))
+
+
+def by_name(tx: Tx, domain_id: str, name: str) -> ProjectRow | None:
+    return tx.row(
+        ProjectRow, sa.select(projects).where((projects.c.domain_id == domain_id) & (projects.c.name == name))
+    )
+
+
+def domain_by_name(tx: Tx, name: str) -> DomainRow | None:
+    return tx.row(DomainRow, sa.select(projects).where(projects.c.is_domain & (projects.c.name == name)))
+
+
+def domain(tx: Tx, domain_id: str) -> DomainRow | None:
+    return tx.row(DomainRow, sa.select(projects).where((projects.c.id == domain_id) & projects.c.is_domain))
+
+
+def tags_of(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Tags by project, sorted."""
+    found: dict[str, list[str]] = {project_id: [] for project_id in project_ids}
+    if not found:
+        return found
+    wanted = matches(project_tags.c.project_id, list(found))
+    for project_id, name in tx.execute(sa.select(project_tags).where(wanted).order_by(project_tags.c.name)):
+        found[project_id].append(name)
+    return found
+
+
+def set_tags(tx: Tx, project_id: str, names: Sequence[str]) -> None:
+    rows.touch(tx)
+    tx.delete(project_tags, project_tags.c.project_id == project_id)
+    tx.insert_all(project_tags, [{"project_id": project_id, "name": name} for name in dict.fromkeys(names)])
+
+
+def with_tags(pairs: Pairs) -> list[sa.ColumnElement[bool]]:
+    """tags=a,b (all), tags-any, not-tags (not all), not-tags-any of a query."""
+    found: list[sa.ColumnElement[bool]] = []
+    for key, value in pairs:
+        if key not in ("tags", "tags-any", "not-tags", "not-tags-any"):
+            continue
+        tests = [
+            sa.exists().where((project_tags.c.project_id == projects.c.id) & (project_tags.c.name == name))
+            for name in value.split(",")
+        ]
+        test = sa.or_(*tests) if key.endswith("any") else sa.and_(*tests)
+        found.append(sa.not_(test) if key.startswith("not") else test)
+    return found

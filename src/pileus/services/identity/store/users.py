@@ -1,0 +1,50 @@
+"""Users, groups and who is in which."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.services.identity.store import rows
+from pileus.services.identity.tables import groups, memberships, users
+from pileus.services.identity.types.users import GroupRow, UserRow
+
+
+def by_name(tx: Tx, domain_id: str, name: str) -> UserRow | None:
+    return tx.row(UserRow, sa.select(users).where((users.c.domain_id == domain_id) & (users.c.name == name)))
+
+
+def in_group(group_id: str) -> sa.ColumnElement[bool]:
+    """A condition on users."""
+    return users.c.id.in_(sa.select(memberships.c.user_id).where(memberships.c.group_id == group_id))
+
+
+def of_user(user_id: str) -> sa.ColumnElement[bool]:
+    """A condition on groups."""
+    return groups.c.id.in_(sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id))
+
+
+def groups_of(tx: Tx, user_id: str) -> list[GroupRow]:
+    return rows.where(tx, GroupRow, of_user(user_id))
+
+
+def _is(group_id: str, user_id: str) -> sa.ColumnElement[bool]:
+    return (memberships.c.group_id == group_id) & (memberships.c.user_id == user_id)
+
+
+def is_member(tx: Tx, group_id: str, user_id: str) -> bool:
+    return tx.scalar(sa.select(memberships.c.user_id).where(_is(group_id, user_id))) is not None
+
+
+def add_member(tx: Tx, group_id: str, user_id: str) -> None:
+    rows.touch(tx)
+    tx.upsert(memberships, {"group_id": group_id, "user_id": user_id}, {})
+
+
+def remove_member(tx: Tx, group_id: str, user_id: str) -> bool:
+    rows.touch(tx)
+    return bool(tx.delete(memberships, _is(group_id, user_id)))
+
+
+def forget_default_project(tx: Tx, project_id: str) -> None:
+    tx.update(users, users.c.default_project_id == project_id, {"default_project_id": None})

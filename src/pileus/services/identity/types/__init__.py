@@ -1,0 +1,1 @@
+"""Rows, bodies and replies of identity, by noun."""

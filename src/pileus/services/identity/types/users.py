@@ -1,0 +1,100 @@
+"""Users and groups."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET
+
+from pileus.core.body import Body, OpenBody, Unset, length
+from pileus.services.identity import tables
+from pileus.services.identity.types.base import Extra, Id, Name, Row, ShortName
+
+Password = Annotated[str, length(1, 4096)]
+
+
+class UserRow(Row):
+    __table__ = tables.users
+    __noun__ = "user"
+    __collection__ = "users"
+    __hidden__ = frozenset({"password_hash", "tokens_valid_after", "default_project_id"})
+    __filters__ = ("name", "domain_id", "enabled")
+
+    name: str
+    domain_id: str
+    enabled: bool
+    default_project_id: str | None
+    password_hash: str | None
+    password_expires_at: datetime | None
+    tokens_valid_after: datetime | None
+    options: dict[str, Any]
+    extra: Extra
+
+
+class UserOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    ignore_change_password_upon_first_use: bool | None = None
+    ignore_password_expiry: bool | None = None
+    ignore_lockout_failure_attempts: bool | None = None
+    ignore_user_inactivity: bool | None = None
+    lock_password: bool | None = None
+    multi_factor_auth_enabled: bool | None = None
+    multi_factor_auth_rules: list[list[str]] | None = None
+
+
+class UserCreate(OpenBody):
+    __wrap__ = "user"
+
+    name: Name
+    domain_id: Id | None = None
+    enabled: bool = True
+    default_project_id: Id | None = None
+    password: Password | None = None
+    options: UserOptions = UserOptions()
+
+
+class UserUpdate(OpenBody):
+    __wrap__ = "user"
+
+    name: Name | Unset = UNSET
+    domain_id: Id | Unset = UNSET
+    enabled: bool | Unset = UNSET
+    default_project_id: Id | Unset | None = UNSET
+    password: Password | Unset | None = UNSET
+    options: UserOptions | Unset = UNSET
+
+
+class PasswordChange(Body):
+    __wrap__ = "user"
+
+    original_password: Password
+    password: Password
+
+
+class GroupRow(Row):
+    __table__ = tables.groups
+    __noun__ = "group"
+    __collection__ = "groups"
+    __filters__ = ("name", "domain_id")
+
+    name: str
+    domain_id: str
+    description: str
+    extra: Extra
+
+
+class GroupCreate(OpenBody):
+    __wrap__ = "group"
+
+    name: ShortName
+    domain_id: Id | None = None
+    description: str | None = None
+
+
+class GroupUpdate(OpenBody):
+    __wrap__ = "group"
+
+    name: ShortName | Unset = UNSET
+    domain_id: Id | Unset = UNSET
+    description: str | Unset | None = UNSET
