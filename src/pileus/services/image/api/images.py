@@ -1,0 +1,100 @@
+"""Images and their tags."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.http import Request, Response
+from pileus.core.paging import Page
+from pileus.services.image import store
+from pileus.services.image.rules import images as rules
+from pileus.services.image.rules.imports import METHODS, STORE
+from pileus.services.image.service import api
+from pileus.services.image.types import listing, patch
+from pileus.services.image.types.images import ImageRow, image_view
+
+
+@api.get("/images", policy="get_images")
+def list_images(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
+    """Images that the caller sees, newest first."""
+    wanted = listing.parse(request.query)
+    page, limit = wanted.page, wanted.page.limit or 0
+    one_more = Page(limit=limit + 1 if limit else 0, marker=page.marker, sorts=page.sorts)
+    found = store.list_images(tx, caller.project_id, caller.is_admin, wanted.filter, one_more)
+    following = urlencode(listing.next_query(request.query, found[limit - 1].id)) if len(found) > limit else None
+    views = [image_view(image) for image in found[:limit]]
+    return listing.listing("images", views, "/v2/images", urlencode(request.query), following)
+
+
+@api.post("/images", policy="add_image", target=rules.wished_target, success=201)
+def create_image(tx: Tx, caller: Caller, request: Request, body: dict[str, Any]) -> Response:
+    """A queued image, without data."""
+    image = rules.create_image(tx, caller, body)
+    headers = {
+        "Location": f"{request.url}/images/{image.id}",
+        "OpenStack-image-import-methods": ",".join(METHODS),
+        "OpenStack-image-store-ids": STORE,
+    }
+    return Response(image_view(image), headers=headers)
+
+
+@api.get("/images/{image_id}", policy="get_image", load=rules.visible_image, target=rules.target_of)
+def show_image(image: ImageRow) -> dict[str, Any]:
+    """One image."""
+    return image_view(image)
+
+
+@api.patch("/images/{image_id}", policy="modify_image", load=rules.visible_image, target=rules.target_of)
+def update_image(tx: Tx, caller: Caller, request: Request, image: ImageRow, body: bytes) -> dict[str, Any]:
+    """Change attributes and properties by JSON patch."""
+    changes = patch.parse(request.headers.get("content-type", ""), body)
+    return image_view(rules.update_image(tx, caller, image, changes))
+
+
+@api.delete("/images/{image_id}", policy="delete_image", load=rules.visible_image, target=rules.target_of)
+def delete_image(tx: Tx, caller: Caller, image: ImageRow) -> None:
+    """Delete an image and, when it was the last of its content, the data."""
+    rules.delete_image(tx, caller, image)
+
+
+@api.post(
+    "/images/{image_id}/actions/deactivate",
+    policy="deactivate",
+    load=rules.visible_image,
+    target=rules.target_of,
+    success=204,
+)
+def deactivate_image(tx: Tx, caller: Caller, image: ImageRow) -> None:
+    """Keep its data from everybody but administrators."""
+    rules.deactivate(tx, caller, image)
+
+
+@api.post(
+    "/images/{image_id}/actions/reactivate",
+    policy="reactivate",
+    load=rules.visible_image,
+    target=rules.target_of,
+    success=204,
+)
+def reactivate_image(tx: Tx, caller: Caller, image: ImageRow) -> None:
+    """Give its data out again."""
+    rules.reactivate(tx, caller, image)
+
+
+@api.put(
+    "/images/{image_id}/tags/{tag}",
+    policy="modify_image",
+    load=rules.visible_image,
+    target=rules.target_of,
+    success=204,
+)
+def add_tag(tx: Tx, caller: Caller, image: ImageRow, tag: str) -> None:
+    """Put a tag on an image."""
+    rules.add_tag(tx, caller, image, tag)
+
+
+@api.delete("/images/{image_id}/tags/{tag}", policy="modify_image", load=rules.visible_image, target=rules.target_of)
+def remove_tag(tx: Tx, caller: Caller, image: ImageRow, tag: str) -> None:
+    """Take a tag off an image."""
+    rules.remove_tag(tx, caller, image, tag)

@@ -1,0 +1,185 @@
+"""The images' bytes: one file for each content, named by its SHA-512, in one directory.
+
+While bytes arrive they lie in `<upload>.part`, which its receiver holds locked: a `.part` that nobody holds belongs to a
+receiver that died. `<upload>.staged` waits for its import. Adding and removing names happens under a lock of the directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pileus.core.errors import TooLarge
+from pileus.services.image import inspect
+from pileus.services.image.types.images import Received
+
+BLOCK = 2 << 20
+"""Bytes that are hashed and written at once."""
+ROOM = 256 << 20
+"""Bytes of the disk that stay free: the database lies there too."""
+_FLUSH = 64 << 20
+"""Bytes after which the disk is made to keep up, so that the end is not one long wait."""
+_CONTENT = re.compile(r"^[0-9a-f]{128}$")
+
+pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
+"""Where files are read, hashed and written: the event loop and the request threads never wait for them."""
+
+
+class ImageFiles:
+    """The directory. Creates it where it is missing."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def content(self, sha512: str) -> Path:
+        return self.directory / sha512
+
+    def staged(self, upload: str) -> Path:
+        return self.directory / f"{upload}.staged"
+
+    def part(self, upload: str) -> Path:
+        return self.directory / f"{upload}.part"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """While entered, nobody else (thread or process) adds or removes names."""
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
+
+    def free(self) -> int:
+        """Bytes that may still be written."""
+        found = os.statvfs(self.directory)
+        return found.f_bavail * found.f_frsize - ROOM
+
+    def incoming(self, upload: str) -> Incoming:
+        return Incoming(self, upload)
+
+    def publish(self, source: Path, sha512: str) -> None:
+        """Give the bytes in `source` their name. Call it locked; `source` stays."""
+        with suppress(FileExistsError):
+            os.link(source, self.content(sha512))
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def is_dead(self, part: Path) -> bool:
+        """Whether the receiver of a `.part` is gone. Call it locked."""
+        try:
+            found = os.open(part, os.O_RDONLY)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(found, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(found)
+        return True
+
+    def names(self) -> list[str]:
+        """Of all files that are this store's."""
+        return [
+            name for name in os.listdir(self.directory) if _CONTENT.match(name) or name.endswith((".part", ".staged"))
+        ]
+
+
+class Incoming:
+    """Bytes on their way in. They go to disk and through both hashes in threads, two blocks in memory at a time."""
+
+    def __init__(self, files: ImageFiles, upload: str) -> None:
+        self.files, self.upload, self.path = files, upload, files.part(upload)
+        self.size = 0
+        self.head, self.tail = b"", b""
+        self._unflushed = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha512 = hashlib.sha512()
+        self._work: list[Future[None]] = []
+        with files.locked():
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def submit(self, block: memoryview) -> list[Future[None]]:
+        """Start work on a block, which must stay as it is until all is done. Call it when the work on the one before is done."""
+        self.size += len(block)
+        if len(self.head) < inspect.HEAD:
+            self.head += bytes(block[: inspect.HEAD - len(self.head)])
+        self.tail = (self.tail + bytes(block[-inspect.TAIL :]))[-inspect.TAIL :]
+        self._work = [pool.submit(step, block) for step in (self._md5.update, self._sha512.update, self._write)]
+        return self._work
+
+    def _write(self, block: memoryview) -> None:
+        if self.files.free() < len(block):
+            raise no_room(self.size)
+        with _full_disk(self.size):
+            while block:
+                written = os.write(self._file, block)
+                block = block[written:]
+                self._unflushed += written
+            if self._unflushed >= _FLUSH:
+                os.fdatasync(self._file)
+                self._unflushed = 0
+
+    def finish(self) -> Received:
+        """All bytes are there: make them safe. The file keeps its name and its lock until `release`."""
+        with _full_disk(self.size):
+            os.fsync(self._file)
+        return Received(self.size, self._md5.hexdigest(), self._sha512.hexdigest())
+
+    def release(self) -> None:
+        """Remove the name and let go of the file, whatever happened before."""
+        wait(self._work)
+        with self.files.locked():
+            self.path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+@contextmanager
+def _full_disk(size: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise no_room(size) from error
+        raise
+
+
+def no_room(size: int) -> TooLarge:
+    return TooLarge(
+        f"The image store's disk is full: it has no room for an image of {size} bytes or more. Nothing of it was kept; "
+        "delete images or give the state directory a larger disk."
+    )
+
+
+async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[memoryview]:
+    """`chunks` as blocks of BLOCK bytes. The one before the last that was given is used again."""
+    buffers = (bytearray(BLOCK), bytearray(BLOCK))
+    turn = filled = 0
+    async for chunk in chunks:
+        rest = memoryview(chunk)
+        while rest:
+            part = rest[: BLOCK - filled]
+            buffers[turn][filled : filled + len(part)] = part
+            filled += len(part)
+            rest = rest[len(part) :]
+            if filled == BLOCK:
+                yield memoryview(buffers[turn])
+                turn, filled = 1 - turn, 0
+    if filled:
+        yield memoryview(buffers[turn])[:filled]
+
+
+__all__ = ["BLOCK", "ROOM", "ImageFiles", "Incoming", "blocks", "no_room", "pool"]

@@ -1,0 +1,133 @@
+"""Bytes on their way into an image: upload, staging, and what both share. No transaction is open while bytes flow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+from pileus.core.context import Caller
+from pileus.core.db import Database, Tx, new_id
+from pileus.core.errors import BadRequest, Gone, Problem
+from pileus.services.image import inspect, rules
+from pileus.services.image.files import ImageFiles, Incoming, blocks, no_room
+from pileus.services.image.types.images import ImageRow, Received
+
+_LINGER = 10.0
+"""Seconds for which the rest of a refused upload is read and dropped, so that its sender gets to see the refusal."""
+
+
+async def upload(
+    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
+) -> None:
+    """Receive the image's bytes and make it active, or leave it queued with nothing kept.
+
+    Raises Conflict (not queued), Gone (deleted meanwhile), BadRequest (cut short, not of its format), TooLarge (no room).
+    """
+
+    def publish(incoming: Incoming, received: Received) -> None:
+        with files.locked():
+            files.publish(incoming.path, received.sha512)
+            _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, received))
+
+    await _receive(db, files, caller, image, chunks, length, "saving", publish)
+
+
+async def stage(
+    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
+) -> None:
+    """Receive the image's bytes and keep them for an import. Raises as `upload`."""
+
+    def keep(incoming: Incoming, received: Received) -> None:
+        with files.locked():
+            incoming.path.rename(files.staged(incoming.upload))
+            _written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
+
+    await _receive(db, files, caller, image, chunks, length, "uploading", keep)
+
+
+async def _receive(
+    db: Database,
+    files: ImageFiles,
+    caller: Caller,
+    image: ImageRow,
+    chunks: AsyncIterator[bytes],
+    length: int | None,
+    status: str,
+    keep: Callable[[Incoming, Received], None],
+) -> None:
+    def begin() -> Incoming:
+        if length is not None and length > files.free():
+            raise no_room(length)
+        incoming = files.incoming(new_id())
+        try:
+            with db.write() as tx:
+                rules.begin_upload(tx, image, status, incoming.upload)
+        except BaseException:
+            incoming.release()
+            raise
+        return incoming
+
+    def finish(incoming: Incoming) -> None:
+        received = incoming.finish()
+        received.virtual_size = checked(image, incoming)
+        keep(incoming, received)
+
+    def give_up(incoming: Incoming) -> None:
+        with db.write() as tx:
+            rules.abandon_upload(tx, caller, image.id, incoming.upload)
+
+    try:
+        incoming = await asyncio.to_thread(begin)
+        try:
+            await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
+            if length is not None and incoming.size != length:
+                raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
+            await asyncio.to_thread(finish, incoming)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(give_up, incoming))
+            raise
+        finally:
+            await asyncio.shield(asyncio.to_thread(incoming.release))
+    except Problem:
+        await _drop(chunks)
+        raise
+
+
+async def pump(chunks: AsyncIterator[bytes], incoming: Incoming, look: Callable[[], object]) -> None:
+    """Move all chunks in; `look` is called once, when the head is there. One block is received while the one before is worked on."""
+    working: asyncio.Future[list[None]] | None = None
+    async for block in blocks(chunks):
+        if working is not None:
+            await working
+        first = incoming.size == 0
+        working = asyncio.gather(*map(asyncio.wrap_future, incoming.submit(block)))
+        if first:
+            look()
+    if working is not None:
+        await working
+
+
+def checked(image: ImageRow, incoming: Incoming, at_end: bool = True) -> int | None:
+    """The virtual size. Raises BadRequest where the bytes are not what the image is said to be."""
+    if image.disk_format is None or not rules.is_bare(image):
+        return None
+    if not at_end and image.disk_format == "vhd":
+        return None
+    try:
+        return inspect.virtual_size(image.disk_format, incoming.head, incoming.tail, incoming.size)
+    except inspect.BadImage as error:
+        raise BadRequest(f"The upload was refused: {error}") from None
+
+
+def _written(db: Database, change: Callable[[Tx], bool]) -> None:
+    with db.write() as tx:
+        if not change(tx):
+            raise Gone("The image was deleted while its data arrived; nothing of it was kept.")
+
+
+async def _drop(chunks: AsyncIterator[bytes]) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            async for _ in chunks:
+                pass

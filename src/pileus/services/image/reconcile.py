@@ -1,0 +1,51 @@
+"""Makes the image directory agree with the rows: no file without a row, no row that waits for a dead upload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from pileus.core.config import Settings
+from pileus.core.db import Database, Tx
+from pileus.core.reconcile import Reconciler
+from pileus.services.image import store
+from pileus.services.image.files import ImageFiles
+
+log = structlog.get_logger("pileus.image")
+InUse = Callable[[Tx], Iterable[str]]
+"""SHA-512 names of image files that another service still needs."""
+
+
+def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> None:
+    """Give up uploads whose receiver died, and remove files that nothing refers to. May be killed anywhere, and run again."""
+    files = ImageFiles(settings.state_dir / "images")
+    with files.locked():
+        with db.read() as tx:
+            uploads = store.uploads(tx)
+            needed = store.contents(tx).union(*(ask(tx) for ask in in_use))
+        names = set(files.names())
+        living = {
+            name.removesuffix(".part")
+            for name in names
+            if name.endswith(".part") and not files.is_dead(files.directory / name)
+        }
+        staged = {name.removesuffix(".staged") for name in names if name.endswith(".staged")}
+        lost = {upload for upload, is_staged in uploads.items() if upload not in (staged if is_staged else living)}
+        if lost:
+            _give_up(db, lost)
+        kept = needed | {f"{u}.part" for u in living} | {f"{u}.staged" for u in uploads if u not in lost}
+        for name in sorted(names - kept):
+            log.info("removed a file that no image refers to", file=name)
+            (files.directory / name).unlink(missing_ok=True)
+
+
+def _give_up(db: Database, lost: set[str]) -> None:
+    with db.write() as tx:
+        for upload in sorted(lost):
+            if store.abandon_upload(tx, upload):
+                log.info("an upload died, its image is queued again", upload=upload)
+
+
+def reconcilers(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> list[Reconciler]:
+    return [Reconciler("image-files", lambda: sweep(db, settings, in_use), topics=("image-files",), interval=300.0)]

@@ -1,0 +1,17 @@
+"""Decisions of the image service. Other services use `visible_image` and `boot_image`."""
+
+from pileus.services.image.rules.attributes import is_bare
+from pileus.services.image.rules.data import abandon_upload, begin_upload, finish_staging, finish_upload
+from pileus.services.image.rules.images import boot_image, visible_image
+from pileus.services.image.types.images import ImageRow
+
+__all__ = [
+    "ImageRow",
+    "abandon_upload",
+    "begin_upload",
+    "boot_image",
+    "finish_staging",
+    "finish_upload",
+    "is_bare",
+    "visible_image",
+]

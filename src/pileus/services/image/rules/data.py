@@ -1,0 +1,43 @@
+"""The states that an image goes through while its data arrives."""
+
+from __future__ import annotations
+
+from pileus.core import events
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.errors import BadRequest, Conflict
+from pileus.services.image import store
+from pileus.services.image.types.images import ImageRow, Received
+
+
+def begin_upload(tx: Tx, image: ImageRow, status: str, upload: str) -> None:
+    """From queued to `status`. Raises Conflict unless it is queued, BadRequest unless its formats are known."""
+    if image.disk_format is None or image.container_format is None:
+        raise BadRequest(
+            f"disk_format and container_format of image {image.id} must be set before its data is uploaded."
+        )
+    if not store.begin_upload(tx, image.id, status, upload):
+        raise Conflict(f"Image {image.id} takes no data: it is not queued (any more).")
+
+
+def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, received: Received) -> bool:
+    """Make it active. False where the image is gone."""
+    if not store.activate(tx, image_id, upload, received):
+        return False
+    events.record(tx, caller, "image", "upload", "image", image_id, size=received.size)
+    return True
+
+
+def finish_staging(tx: Tx, caller: Caller, image_id: str, upload: str, received: Received) -> bool:
+    """Remember what is staged. False where the image is gone."""
+    if not store.stage(tx, image_id, upload, received):
+        return False
+    events.record(tx, caller, "image", "stage", "image", image_id, size=received.size)
+    return True
+
+
+def abandon_upload(tx: Tx, caller: Caller, image_id: str, upload: str) -> None:
+    """Back to queued."""
+    if store.abandon_upload(tx, upload):
+        events.record(tx, caller, "image", "upload", "image", image_id, outcome="failure")
+    tx.wake("image-files")

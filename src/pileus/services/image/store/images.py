@@ -1,0 +1,177 @@
+"""Images, their properties and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core import paging
+from pileus.core.db import Tx, matches
+from pileus.services.image.tables import images, members, properties, tags
+from pileus.services.image.types.images import ImageRow, Received
+from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
+
+_COLUMNS = frozenset(images.c.keys())
+
+
+def image(tx: Tx, image_id: str) -> ImageRow | None:
+    found = _completed(tx, tx.rows(ImageRow, sa.select(images).where(images.c.id == image_id)))
+    return found[0] if found else None
+
+
+def known_image(tx: Tx, image_id: str) -> ImageRow:
+    """An image that this transaction has seen."""
+    found = image(tx, image_id)
+    assert found is not None
+    return found
+
+
+def list_images(
+    tx: Tx, project_id: str | None, everything: bool, wanted: ImageFilter, page: paging.Page
+) -> list[ImageRow]:
+    """What a project sees, or all there is with `everything`."""
+    statement = sa.select(images).where(*_conditions(wanted), _seen(project_id, everything, wanted))
+    columns = {key: images.c[key] for key in SORT_KEYS}
+    default = [paging.Sort("created_at", descending=True)]
+    return _completed(tx, tx.rows(ImageRow, paging.paged(tx, statement, page, columns, images.c.id, default)))
+
+
+def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
+    """With their properties and tags: two statements, however many images."""
+    by_id = {row.id: row for row in rows}
+    if by_id:
+        ids = list(by_id)
+        named = sa.select(properties).where(matches(properties.c.image_id, ids)).order_by(properties.c.name)
+        for image_id, name, value in tx.execute(named):
+            by_id[image_id].properties[name] = value
+        tagged = sa.select(tags).where(matches(tags.c.image_id, ids)).order_by(tags.c.tag)
+        for image_id, tag in tx.execute(tagged):
+            by_id[image_id].tags.append(tag)
+    return rows
+
+
+def _seen(project_id: str | None, everything: bool, wanted: ImageFilter) -> sa.ColumnElement[bool]:
+    """Own images, public ones, and shared ones whose membership has the wanted status; community ones only when asked for."""
+    narrow: sa.ColumnElement[bool] = sa.true()
+    if wanted.visibility not in (None, "all"):
+        narrow = images.c.visibility == wanted.visibility
+    if everything:
+        return narrow
+    membership = (members.c.image_id == images.c.id) & (members.c.member_id == project_id)
+    if wanted.member_status != "all":
+        membership &= members.c.status == wanted.member_status
+    offered = (images.c.visibility == "shared") & sa.exists().where(membership)
+    seen = (images.c.owner == project_id) | (images.c.visibility == "public") | offered
+    if wanted.visibility in ("community", "all"):
+        seen |= images.c.visibility == "community"
+    return narrow & seen
+
+
+def _conditions(wanted: ImageFilter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [images.c.os_hidden == wanted.os_hidden]
+    if wanted.protected is not None:
+        found.append(images.c.protected == wanted.protected)
+    for name, texts in wanted.texts.items():
+        found.append(matches(images.c["sha512" if name == "os_hash_value" else name], texts))
+    for name, number in wanted.numbers.items():
+        found.append(images.c[name] == number)
+    if wanted.size_min is not None:
+        found.append(images.c.size >= wanted.size_min)
+    if wanted.size_max is not None:
+        found.append(images.c.size <= wanted.size_max)
+    for name, operator, at in wanted.times:
+        found.append(_compare(images.c[name], operator, at))
+    for tag in wanted.tags:
+        found.append(sa.exists().where((tags.c.image_id == images.c.id) & (tags.c.tag == tag)))
+    for name, value in wanted.properties.items():
+        mine = (properties.c.image_id == images.c.id) & (properties.c.name == name)
+        found.append(sa.exists().where(mine & (properties.c.value == value)))
+    return found
+
+
+def insert(tx: Tx, row: ImageRow) -> None:
+    """Raises Conflict where the id is taken."""
+    plain = {name: value for name, value in msgspec.structs.asdict(row).items() if name in _COLUMNS}
+    tx.insert(images, plain, conflict="Image ID {id} already exists!")
+    _insert_properties(tx, row.id, row.properties)
+    _insert_tags(tx, row.id, row.tags)
+
+
+def update(tx: Tx, image_id: str, values: Mapping[str, Any]) -> None:
+    tx.update(images, images.c.id == image_id, values)
+
+
+def set_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
+    tx.delete(properties, properties.c.image_id == image_id)
+    _insert_properties(tx, image_id, values)
+
+
+def set_tags(tx: Tx, image_id: str, values: Sequence[str]) -> None:
+    tx.delete(tags, tags.c.image_id == image_id)
+    _insert_tags(tx, image_id, values)
+
+
+def _insert_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
+    tx.insert_all(properties, [{"image_id": image_id, "name": name, "value": value} for name, value in values.items()])
+
+
+def _insert_tags(tx: Tx, image_id: str, values: Sequence[str]) -> None:
+    tx.insert_all(tags, [{"image_id": image_id, "tag": tag} for tag in values])
+
+
+def delete(tx: Tx, image_id: str) -> None:
+    tx.delete(images, images.c.id == image_id)
+
+
+def turn(tx: Tx, image_id: str, before: str, after: str) -> bool:
+    mine = (images.c.id == image_id) & (images.c.status == before)
+    return tx.update(images, mine, {"status": after, "updated_at": tx.now}) == 1
+
+
+def begin_upload(tx: Tx, image_id: str, status: str, upload: str) -> bool:
+    mine = (images.c.id == image_id) & (images.c.status == "queued")
+    return tx.update(images, mine, {"status": status, "upload": upload, "updated_at": tx.now}) == 1
+
+
+def activate(tx: Tx, image_id: str, upload: str, received: Received) -> bool:
+    mine = (images.c.id == image_id) & (images.c.upload == upload)
+    values = {"status": "active", "upload": None, "staged": None, "updated_at": tx.now}
+    return tx.update(images, mine, {**values, **msgspec.structs.asdict(received)}) == 1
+
+
+def stage(tx: Tx, image_id: str, upload: str, received: Received) -> bool:
+    mine = (images.c.id == image_id) & (images.c.upload == upload)
+    values = {"staged": msgspec.structs.asdict(received), "size": received.size, "updated_at": tx.now}
+    return tx.update(images, mine, values) == 1
+
+
+def abandon_upload(tx: Tx, upload: str) -> bool:
+    """Back to queued, with nothing known of the data."""
+    values = {"status": "queued", "upload": None, "staged": None, "size": None, "updated_at": tx.now}
+    return tx.update(images, images.c.upload == upload, values) == 1
+
+
+def uploads(tx: Tx) -> dict[str, bool]:
+    """Upload -> whether its bytes are staged."""
+    found = tx.execute(sa.select(images.c.upload, images.c.staged).where(images.c.upload.is_not(None)))
+    return {upload: staged is not None for upload, staged in found}
+
+
+def contents(tx: Tx) -> set[str]:
+    """The names of all files that an image refers to."""
+    return set(tx.scalars(sa.select(images.c.sha512).where(images.c.sha512.is_not(None)).distinct()))
+
+
+def _compare(column: sa.ColumnElement[Any], operator: str, value: Any) -> sa.ColumnElement[bool]:
+    possible: dict[str, sa.ColumnElement[bool]] = {
+        "gt": column > value,
+        "gte": column >= value,
+        "lt": column < value,
+        "lte": column <= value,
+        "eq": column == value,
+        "neq": column != value,
+    }
+    return possible[operator]

@@ -1,0 +1,58 @@
+"""Tables of the image service."""
+
+import sqlalchemy as sa
+
+from pileus.core.db import Id, Json, Time, metadata
+
+images = sa.Table(
+    "image_image",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.String(255), index=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("visibility", sa.String(16), nullable=False),
+    sa.Column("owner", Id, index=True),
+    sa.Column("disk_format", sa.String(16)),
+    sa.Column("container_format", sa.String(16)),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("virtual_size", sa.BigInteger),
+    sa.Column("checksum", sa.String(32)),
+    sa.Column("sha512", sa.String(128), index=True),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("os_hidden", sa.Boolean, nullable=False),
+    sa.Column("min_disk", sa.Integer, nullable=False),
+    sa.Column("min_ram", sa.Integer, nullable=False),
+    sa.Column("created_at", Time, nullable=False, index=True),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Column("upload", Id, index=True),
+    sa.Column("staged", Json),
+)
+"""`upload` names the file that is being received or that waits for its import; `staged` is what is known of the latter."""
+
+properties = sa.Table(
+    "image_property",
+    metadata,
+    sa.Column("image_id", Id, sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Index("ix_image_property_name", "name"),
+)
+
+tags = sa.Table(
+    "image_tag",
+    metadata,
+    sa.Column("image_id", Id, sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("tag", sa.String(255), primary_key=True),
+    sa.Index("ix_image_tag_tag", "tag"),
+)
+
+members = sa.Table(
+    "image_member",
+    metadata,
+    sa.Column("image_id", Id, sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("member_id", sa.String(255), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+    sa.Index("ix_image_member_member", "member_id", "status"),
+)

@@ -1,0 +1,1 @@
+"""Rows, request bodies and replies of the image service, one file per noun."""

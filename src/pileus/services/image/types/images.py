@@ -1,0 +1,115 @@
+"""Images: row, what may be in one, how it is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pileus.core.body import seconds
+
+CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
+DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop")
+VISIBILITIES = ("community", "private", "public", "shared")
+READ_ONLY = frozenset(
+    [
+        "checksum",
+        "created_at",
+        "direct_url",
+        "file",
+        "os_hash_algo",
+        "os_hash_value",
+        "schema",
+        "self",
+        "size",
+        "status",
+        "stores",
+        "updated_at",
+        "virtual_size",
+    ]
+)
+"""What only the service writes."""
+SETTABLE = frozenset(
+    [
+        "name",
+        "disk_format",
+        "container_format",
+        "min_disk",
+        "min_ram",
+        "protected",
+        "os_hidden",
+        "tags",
+        "visibility",
+        "owner",
+    ]
+)
+RESERVED_PREFIX = "os_glance_"
+"""Properties that are the service's own."""
+
+
+class ImageRow(msgspec.Struct, kw_only=True):
+    """An image. `properties` and `tags` are rows of their own tables."""
+
+    id: str
+    name: str | None
+    status: str
+    visibility: str
+    owner: str | None
+    disk_format: str | None
+    container_format: str | None
+    size: int | None
+    virtual_size: int | None
+    checksum: str | None
+    sha512: str | None
+    protected: bool
+    os_hidden: bool
+    min_disk: int
+    min_ram: int
+    created_at: datetime
+    updated_at: datetime
+    upload: str | None = None
+    staged: dict[str, Any] | None = None
+    """A Received."""
+    properties: dict[str, str] = {}
+    tags: list[str] = []
+
+
+class Received(msgspec.Struct):
+    """What is known of data that has arrived."""
+
+    size: int
+    checksum: str
+    """MD5, hexadecimal."""
+    sha512: str
+    virtual_size: int | None = None
+
+
+def image_view(image: ImageRow) -> dict[str, Any]:
+    """The image as the API shows it: its properties lie beside its attributes."""
+    path = f"/v2/images/{image.id}"
+    return {
+        **image.properties,
+        "id": image.id,
+        "name": image.name,
+        "status": image.status,
+        "visibility": image.visibility,
+        "owner": image.owner,
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+        "size": image.size,
+        "virtual_size": image.virtual_size,
+        "checksum": image.checksum,
+        "os_hash_algo": "sha512" if image.sha512 else None,
+        "os_hash_value": image.sha512,
+        "protected": image.protected,
+        "os_hidden": image.os_hidden,
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "created_at": seconds(image.created_at),
+        "updated_at": seconds(image.updated_at),
+        "tags": image.tags,
+        "self": path,
+        "file": f"{path}/file",
+        "schema": "/v2/schemas/image",
+    }

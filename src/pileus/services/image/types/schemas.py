@@ -1,0 +1,127 @@
+"""JSON schemas (draft 4) of what the image API shows, for clients that ask: GET /schemas/..."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.services.image.types.images import CONTAINER_FORMATS, DISK_FORMATS, READ_ONLY, VISIBILITIES
+
+_UUID = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
+_TIME = {"type": "string", "description": "ISO 8601, UTC"}
+_BOOLEAN = {"type": "boolean"}
+_STRING = {"type": "string"}
+_NUMBER = {"type": "integer"}
+
+
+def _text(longest: int, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "maxLength": longest, **more}
+
+
+def _or_null(longest: int) -> dict[str, Any]:
+    return {"type": ["null", "string"], "maxLength": longest}
+
+
+def _choice(values: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": ["null", "string"], "enum": [None, *values]}
+
+
+_IMAGE_STATUSES = (
+    "queued",
+    "saving",
+    "active",
+    "killed",
+    "deleted",
+    "uploading",
+    "importing",
+    "pending_delete",
+    "deactivated",
+)
+_IMAGE: dict[str, Any] = {
+    "id": {"type": "string", "pattern": _UUID},
+    "name": _or_null(255),
+    "status": {"type": "string", "enum": list(_IMAGE_STATUSES)},
+    "visibility": {"type": "string", "enum": list(VISIBILITIES)},
+    "protected": _BOOLEAN,
+    "os_hidden": _BOOLEAN,
+    "checksum": _or_null(32),
+    "os_hash_algo": _or_null(64),
+    "os_hash_value": _or_null(128),
+    "owner": _or_null(255),
+    "size": {"type": ["null", "integer"]},
+    "virtual_size": {"type": ["null", "integer"]},
+    "container_format": _choice(CONTAINER_FORMATS),
+    "disk_format": _choice(DISK_FORMATS),
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "tags": {"type": "array", "items": _text(255)},
+    "min_ram": _NUMBER,
+    "min_disk": _NUMBER,
+    "self": _STRING,
+    "file": _STRING,
+    "schema": _STRING,
+}
+_MEMBER = {
+    "created_at": _TIME,
+    "image_id": {"type": "string", "pattern": _UUID},
+    "member_id": _text(255),
+    "schema": _STRING,
+    "status": {"type": "string", "enum": ["pending", "accepted", "rejected"]},
+    "updated_at": _TIME,
+}
+_TASK = {
+    "id": {"type": "string", "pattern": _UUID},
+    "type": {"type": "string", "enum": ["import", "api_image_import"]},
+    "status": {"type": "string", "enum": ["pending", "processing", "success", "failure"]},
+    "input": {"type": ["null", "object"]},
+    "result": {"type": ["null", "object"]},
+    "owner": _STRING,
+    "message": _STRING,
+    "image_id": _STRING,
+    "request_id": _STRING,
+    "user_id": _STRING,
+    "expires_at": {"type": ["null", "string"]},
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "self": _STRING,
+    "schema": _STRING,
+}
+
+
+def _read_only(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: {**shape, "readOnly": True} if name in READ_ONLY else shape for name, shape in properties.items()}
+
+
+def _one(name: str, properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"name": name, "properties": properties, **more}
+
+
+def _many(name: str, items: dict[str, Any]) -> dict[str, Any]:
+    links = [{"rel": rel, "href": f"{{{rel}}}"} for rel in ("first", "next")]
+    listed = {name: {"type": "array", "items": items}, "schema": _STRING}
+    return {
+        "name": name,
+        "properties": {**listed, "first": _STRING, "next": _STRING},
+        "links": [*links, {"rel": "describedby", "href": "{schema}"}],
+    }
+
+
+_image = _one(
+    "image",
+    _read_only(_IMAGE),
+    additionalProperties={"type": "string"},
+    links=[
+        {"rel": "self", "href": "{self}"},
+        {"rel": "enclosure", "href": "{file}"},
+        {"rel": "describedby", "href": "{schema}"},
+    ],
+)
+_member = _one("member", _MEMBER)
+_task = _one("task", _TASK)
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "image": _image,
+    "images": _many("images", _image),
+    "member": _member,
+    "members": _many("members", _member),
+    "task": _task,
+    "tasks": _many("tasks", _task),
+}
