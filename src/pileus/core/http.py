@@ -276,6 +276,21 @@ class Service:
         return declare
 
 
+class HttpRequest(falcon.asgi.Request):
+    """Falcon's request, which knows whether its client went away before the end of the body."""
+
+    def __init__(self, scope: Any, receive: Any, first_event: Any = None, options: Any = None) -> None:
+        self.cut_off = False
+
+        async def watched() -> Any:
+            found = await receive()
+            if found["type"] == "http.disconnect":
+                self.cut_off = True
+            return found
+
+        super().__init__(scope, watched, first_event=first_event, options=options)
+
+
 class Resource:
     """All routes of one path of one service, as Falcon wants them: one responder a method."""
 
@@ -314,7 +329,7 @@ class App:
         self.services, self.db, self.watch, self.authenticate = list(services), db, watch, authenticate
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self.settings = settings or Settings()
-        self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App()
+        self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App(request_type=HttpRequest)
         self.asgi.req_options.strip_url_path_trailing_slash = True
         self.asgi.ws_options.max_receive_queue = 32
         for service in self.services:
@@ -365,7 +380,7 @@ class App:
             if largest:
                 request.raw = await _read(req, largest)
             else:
-                request.stream = req.stream
+                request.stream = _chunks(req)
             exchange = Exchange(self, service, request, version)
             loop = asyncio.get_running_loop()
             route = exchange.choose(by_method)
@@ -670,6 +685,14 @@ def negotiate(service: Service, headers: Mapping[str, str]) -> Version:
             max_version=str(versions.last),
         )
     return version
+
+
+async def _chunks(req: falcon.asgi.Request) -> AsyncIterator[bytes]:
+    """The body piece by piece. Raises BadRequest where it ends too early."""
+    async for chunk in req.stream:
+        yield chunk
+    if isinstance(req, HttpRequest) and req.cut_off:
+        raise errors.BadRequest("The client went away before the end of the request's body.")
 
 
 async def _read(req: falcon.asgi.Request, limit: int) -> bytes:
