@@ -1,0 +1,34 @@
+"""Rows of the talk with hosts: token, revision of the last spec."""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.services.compute.tables.host_spec import host_specs
+
+
+class HostSpecRow(msgspec.Struct):
+    host: str
+    token_hash: str
+    revision: int
+    digest: str
+
+
+def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
+    return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.host == host))
+
+
+def revision_of(tx: Tx, host: str) -> int:
+    return int(tx.scalar(sa.select(host_specs.c.revision).where(host_specs.c.host == host)) or 0)
+
+
+def set_token(tx: Tx, host: str, token_hash: str) -> None:
+    """Let the host in with this token, and no longer with the one before."""
+    if not tx.update(host_specs, host_specs.c.host == host, {"token_hash": token_hash}):
+        tx.insert(host_specs, HostSpecRow(host, token_hash, 0, ""))
+
+
+def set_revision(tx: Tx, host: str, revision: int, digest: str) -> None:
+    tx.update(host_specs, host_specs.c.host == host, {"revision": revision, "digest": digest})
