@@ -17,7 +17,7 @@ import asyncio
 import inspect
 import typing
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -265,6 +265,13 @@ class Service:
     def action(self, path: str, name: str, **declared: Any) -> Callable[[F], F]:
         """POST with a body of the single key `name`; the handler's `body` is what is under it."""
         return self.route("POST", path, action=name, success=declared.pop("success", 202), **declared)
+
+    def described(self) -> Iterator[Route]:
+        """The routes as clients can call them: a HEAD beside each GET where the service answers it."""
+        for route in self.routes:
+            yield route
+            if self.answers_head and route.method == "GET":
+                yield msgspec.structs.replace(route, method="HEAD")
 
     def websocket(self, path: str) -> Callable[[Socket], Socket]:
         """`async def handler(socket: falcon.asgi.WebSocket, request: falcon.asgi.Request, db, **parameters)`."""

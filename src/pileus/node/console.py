@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
@@ -17,27 +18,27 @@ MAX_LOG = 1 << 20
 
 
 class ConsoleLog:
-    """GET /guests/{guest_id}/console-log?limit=BYTES -> the last bytes, as they are."""
+    """GET /{host}/guests/{guest_id}/console-log?limit=BYTES -> the last bytes, as they are."""
 
-    def __init__(self, host: Host, token: str) -> None:
-        self._host, self._token = host, token
+    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+        self._hosts, self._token = hosts, token
 
-    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, guest_id: str) -> None:
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
         _check(req, self._token)
         limit = req.get_param_as_int("limit", min_value=0, default=MAX_LOG) or 0
-        resp.data = await asyncio.to_thread(self._host.console_log, guest_id, min(limit, MAX_LOG))
+        resp.data = await asyncio.to_thread(_host(self._hosts, host).console_log, guest_id, min(limit, MAX_LOG))
         resp.content_type = "application/octet-stream"
 
 
 class Vnc:
-    """A WebSocket on /guests/{guest_id}/vnc carries the bytes of the guest's VNC server."""
+    """A WebSocket on /{host}/guests/{guest_id}/vnc carries the bytes of the guest's VNC server."""
 
-    def __init__(self, host: Host, token: str) -> None:
-        self._host, self._token = host, token
+    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+        self._hosts, self._token = hosts, token
 
-    async def on_websocket(self, req: falcon.asgi.Request, ws: falcon.asgi.WebSocket, guest_id: str) -> None:
+    async def on_websocket(self, req: falcon.asgi.Request, ws: falcon.asgi.WebSocket, host: str, guest_id: str) -> None:
         _check(req, self._token)
-        seen = (await asyncio.to_thread(self._host.see)).get(guest_id)
+        seen = (await asyncio.to_thread(_host(self._hosts, host).see)).get(guest_id)
         if seen is None or seen.vnc_port is None:
             raise falcon.HTTPNotFound(title="This guest has no VNC console now.")
         reader, writer = await asyncio.open_connection("127.0.0.1", seen.vnc_port)
@@ -74,8 +75,15 @@ def _check(req: falcon.asgi.Request, token: str) -> None:
         raise falcon.HTTPForbidden(title="The host's token is missing or wrong.")
 
 
-def make_app(host: Host, token: str) -> Any:
+def _host(hosts: Mapping[str, Host], name: str) -> Host:
+    if name not in hosts:
+        raise falcon.HTTPNotFound(title=f"This agent has no host {name}.")
+    return hosts[name]
+
+
+def make_app(hosts: Mapping[str, Host], token: str) -> Any:
+    """For all hosts of one agent process: a real one has one, a simulating one may have many."""
     app: Any = falcon.asgi.App()
-    app.add_route("/guests/{guest_id}/console-log", ConsoleLog(host, token))
-    app.add_route("/guests/{guest_id}/vnc", Vnc(host, token))
+    app.add_route("/{host}/guests/{guest_id}/console-log", ConsoleLog(hosts, token))
+    app.add_route("/{host}/guests/{guest_id}/vnc", Vnc(hosts, token))
     return app

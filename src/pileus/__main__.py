@@ -1,0 +1,161 @@
+"""The `pileus` command. Starts things; holds no rules."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pileus import __doc__ as about
+
+DEFAULT_STATE = Path("/var/lib/pileus")
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells of a mistyped option in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"pileus: {message}. See '{self.prog} --help'.\n")
+        raise SystemExit(2)
+
+
+def parser() -> Parser:
+    top = Parser(prog="pileus", description=about, allow_abbrev=False)
+    commands = top.add_subparsers(dest="command", required=True, parser_class=Parser, metavar="COMMAND")
+
+    up = _command(commands, "up", "start the cloud and return when it answers")
+    up.add_argument("--sim", dest="mode", action="store_const", const="sim", help="simulated hosts: no root, no packages")
+    up.add_argument("--config", type=Path, metavar="FILE", help="options as TOML (default STATE/pileus.toml)")
+    up.add_argument("--foreground", action="store_true", help="stay in front, as containers and service managers want it")
+    up.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    up.add_argument("--port", type=int, help="the port to listen on (8780)")
+    up.add_argument("--region", help="the region's name in the catalog (RegionOne)")
+    up.add_argument("--database", metavar="URL", help="a shared PostgreSQL (default: SQLite in the state directory)")
+    up.add_argument("--external-bridge", metavar="NAME", help="the bridge of external networks (br-ex)")
+    up.add_argument("--external-address", metavar="ADDRESS/LENGTH", help="this host's address on it (172.24.4.1/24)")
+    up.add_argument("--external-interface", metavar="NAME", help="a network card to put into it")
+    up.add_argument("--sim-hosts", type=int, metavar="N", help="how many hosts to simulate (1)")
+
+    down = _command(commands, "down", "stop the cloud; guests and their networks go on")
+    down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
+
+    routes = _command(commands, "routes", "list the API's operations")
+    routes.add_argument("--json", action="store_true", help="as a JSON list of service, method, path, action")
+
+    openstack = _command(commands, "openstack", "the openstack client, as this cloud's administrator")
+    openstack.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    commands.add_parser("serve", allow_abbrev=False)
+    return top
+
+
+def _command(commands: Any, name: str, text: str) -> Parser:
+    made: Parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    made.add_argument("--state-dir", type=Path, default=None, metavar="DIR", help=f"where everything is kept ({default_state()})")
+    return made
+
+
+def default_state() -> Path:
+    """/var/lib/pileus for root; in the home directory for others."""
+    given = os.environ.get("PILEUS_STATE_DIR")
+    if given:
+        return Path(given)
+    return DEFAULT_STATE if os.geteuid() == 0 else Path.home() / ".local" / "share" / "pileus"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    from pileus.operate.options import OptionError
+
+    try:
+        return int(_COMMANDS[given.command](given) or 0)
+    except OptionError as error:
+        sys.stderr.write(f"pileus: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _state_dir(given: argparse.Namespace) -> Path:
+    return (given.state_dir or default_state()).absolute()
+
+
+def _up(given: argparse.Namespace) -> int:
+    from pileus.operate import options, up
+
+    began = time.monotonic()
+    state_dir = _state_dir(given)
+    names = ("mode", "host", "port", "region", "database", "external_bridge", "external_address", "external_interface", "sim_hosts")
+    settings = options.load(state_dir, {name: getattr(given, name) for name in names}, given.config)
+    if given.foreground:
+        return up.foreground(settings)
+    up.up(settings)
+    sys.stdout.write(
+        f"Pileus is up in {time.monotonic() - began:.1f} s at {settings.url} ({settings.mode} mode, state in {state_dir}).\n"
+        f"  openstack --os-cloud pileus catalog list\n"
+    )
+    return 0
+
+
+def _down(given: argparse.Namespace) -> int:
+    from pileus.operate.down import down
+
+    state_dir = _state_dir(given)
+    was = down(state_dir, given.purge)
+    ending = "nothing of it is left" if given.purge else "guests and their networks go on"
+    sys.stdout.write(f"Pileus is down; {ending}.\n" if was or given.purge else f"Pileus was not running in {state_dir}.\n")
+    return 0
+
+
+def _serve(_given: argparse.Namespace) -> int:
+    import msgspec
+
+    from pileus.core.config import Settings
+    from pileus.operate.serve import serve
+
+    raw = os.environ.get("PILEUS_SETTINGS")
+    if raw is None:
+        sys.stderr.write("pileus: 'serve' is started by 'pileus up'.\n")
+        return 2
+    return serve(msgspec.json.decode(raw, type=Settings, dec_hook=lambda kind, value: kind(value)))
+
+
+def _routes(given: argparse.Namespace) -> int:
+    import msgspec
+
+    from pileus.cloud import services
+
+    rows = [
+        {"service": route.service, "method": route.method, "path": route.path, "action": route.action}
+        for service in services()
+        for route in service.described()
+    ]
+    if given.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
+    else:
+        for row in rows:
+            sys.stdout.write(f"{row['service']:12} {row['method']:7} {row['path']}{'  ' + row['action'] if row['action'] else ''}\n")
+    return 0
+
+
+def _openstack(given: argparse.Namespace) -> int:
+    from pileus.operate.options import OptionError
+
+    state_dir = _state_dir(given)
+    clouds = state_dir / "clouds.yaml"
+    if not clouds.exists():
+        raise OptionError(f"There is no cloud in {state_dir}: start one by 'pileus up'.")
+    client = Path(sys.executable).with_name("openstack")
+    if not client.exists():
+        raise OptionError("The openstack client is not installed: pip install 'pileus[cli]'.")
+    os.environ |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": "pileus"}
+    os.execv(client, [str(client), *given.arguments])
+
+
+_COMMANDS = {"up": _up, "down": _down, "serve": _serve, "routes": _routes, "openstack": _openstack}
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,75 @@
+"""The services put together: what one cloud is made of."""
+
+from __future__ import annotations
+
+from pileus.core import policy
+from pileus.core.config import Settings
+from pileus.core.db import Database
+from pileus.core.http import App, Service
+from pileus.core.reconcile import Controller, Reconciler
+from pileus.core.watch import Watch
+from pileus.services.compute import api as compute
+from pileus.services.compute import bootstrap as compute_bootstrap
+from pileus.services.compute import reconcile as compute_reconcile
+from pileus.services.identity import api as identity
+from pileus.services.identity import bootstrap as identity_bootstrap
+from pileus.services.identity import tokens
+from pileus.services.image import api as image
+from pileus.services.image import reconcile as image_reconcile
+from pileus.services.network import api as network
+from pileus.services.network import bootstrap as network_bootstrap
+from pileus.services.placement import api as placement
+
+
+def services() -> list[Service]:
+    """All APIs, in the order of the catalog."""
+    return [identity.api, image.api, placement.api, compute.api, compute.node_api, network.api]
+
+
+CATALOG = (
+    ("keystone", "identity", "/identity"),
+    ("glance", "image", "/image"),
+    ("placement", "placement", "/placement"),
+    ("nova", "compute", "/compute/v2.1"),
+    ("neutron", "network", "/network"),
+)
+"""(name, type, path of the endpoint) of each service that clients discover."""
+
+
+class Cloud:
+    """One control plane: database, API and controller."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.watch = Watch()
+        self.db = Database(settings.database_url, self.watch)
+        self.app = App(services(), self.db, self.watch, tokens.authenticate, settings=settings)
+        for service in self.app.services:
+            if isinstance(service.policy, policy.Policy):
+                service.policy.override_by(settings.state_dir / "policy.d" / f"{service.name}.yaml")
+        self.controller = Controller(self.db, self.watch, self.reconcilers())
+
+    def reconcilers(self) -> list[Reconciler]:
+        found = [
+            *compute_reconcile.reconcilers(self.db, self.settings),
+            *image_reconcile.reconcilers(self.db, self.settings),
+        ]
+        if self.settings.mode == "real":
+            from pileus.services.network import reconcile as network_reconcile
+
+            found += network_reconcile.reconcilers(self.db, self.settings)
+        return found
+
+    def prepare(self, admin_password: str, host_token: str) -> None:
+        """Tables and first rows; nothing changes where they are there already."""
+        self.db.create_tables()
+        catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
+        with self.db.write() as tx:
+            identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
+            network_bootstrap.bootstrap(tx, self.settings)
+            compute_bootstrap.bootstrap(tx, self.settings, host_token)
+
+    def close(self) -> None:
+        self.controller.stop()
+        self.app.pool.shutdown(wait=False, cancel_futures=True)
+        self.db.close()

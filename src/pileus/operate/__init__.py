@@ -1,0 +1,1 @@
+"""Starting, stopping and looking after one Pileus on this machine."""

@@ -1,0 +1,130 @@
+"""Options: command line over STATE/pileus.toml over defaults, checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import ipaddress
+import re
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pileus.core.config import Settings
+
+FILE = "pileus.toml"
+
+
+class OptionError(Exception):
+    """An option that can't be: the message names the option, its value, where it stands, and what is possible."""
+
+
+def load(state_dir: Path, given: Mapping[str, Any], file: Path | None = None) -> Settings:
+    """The settings to start with. `given`: what the command line says (None where it says nothing)."""
+    path = file or state_dir / FILE
+    if file is not None and not file.exists():
+        raise OptionError(f"--config {file}: there is no such file.")
+    values = _read(path) if path.exists() else {}
+    values |= {key: value for key, value in given.items() if value is not None}
+    values["state_dir"] = state_dir
+    try:
+        settings = msgspec.convert({k: str(v) if isinstance(v, Path) else v for k, v in values.items()}, Settings, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise OptionError(_explain(str(error), values, path)) from None
+    check(settings)
+    return settings
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise TypeError(kind)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = path.read_text()
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{path}: {error}.") from None
+    known = set(Settings.__struct_fields__) - {"state_dir"}
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Possible are {', '.join(sorted(known))}."
+            raise OptionError(f"{path}, line {_line(text, key)}: there is no option '{key}'.{hint}")
+    return values
+
+
+def _line(text: str, key: str) -> int:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*[\[\"']*{re.escape(key)}\b", line):
+            return number
+    return 1
+
+
+def _explain(message: str, values: Mapping[str, Any], path: Path) -> str:
+    found = re.search(r"`\$\.(\w+)`", message)
+    key = found[1] if found else "?"
+    where = f"{path}, line {_line(path.read_text(), key)}" if path.exists() and key in path.read_text() else f"--{key.replace('_', '-')}"
+    return f"{where}: {key} is {values.get(key)!r}: {message.split(' - at')[0]}."
+
+
+def check(settings: Settings) -> None:
+    """Values that are of the right type and still can't be."""
+    if not 1 <= settings.port <= 65535:
+        raise OptionError(f"port is {settings.port}: a port is a number from 1 to 65535.")
+    if not 1 <= settings.sim_hosts <= 10000:
+        raise OptionError(f"sim_hosts is {settings.sim_hosts}: from 1 to 10000 hosts can be simulated.")
+    for name in ("token_hours", "cpu_ratio", "memory_ratio"):
+        if getattr(settings, name) <= 0:
+            raise OptionError(f"{name} is {getattr(settings, name)}: it must be more than 0.")
+    try:
+        network = ipaddress.ip_interface(settings.external_address)
+    except ValueError:
+        raise OptionError(f"external_address is '{settings.external_address}': it must be ADDRESS/LENGTH, such as 172.24.4.1/24.") from None
+    if network.network.prefixlen > 30 and network.version == 4:
+        raise OptionError(f"external_address is '{settings.external_address}': a /{network.network.prefixlen} leaves no room for floating IPs; use at most /30.")
+    if not re.fullmatch(r"[a-z][a-z0-9_.-]{0,14}", settings.external_bridge):
+        raise OptionError(f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'.")
+    check_listen(settings.host)
+
+
+def check_listen(host: str) -> None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise OptionError(f"host is '{host}': it must be an IP address of this machine.") from None
+    if not address.is_loopback:
+        raise OptionError(
+            f"host is '{host}': without TLS Pileus listens on loopback only. Leave it at 127.0.0.1 and put a TLS proxy before it."
+        )
+
+
+def check_port_free(settings: Settings) -> None:
+    """Raises OptionError when something else listens there."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise OptionError(f"port {settings.port} on {settings.host} is in use{_by_whom(settings.port)}; choose another with --port.") from None
+            raise OptionError(f"host is '{settings.host}': {error.strerror}.") from None
+
+
+def _by_whom(port: int) -> str:
+    import psutil
+
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        pass
+    return ""
