@@ -27,9 +27,13 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True, parser_class=Parser, metavar="COMMAND")
 
     up = _command(commands, "up", "start the cloud and return when it answers")
-    up.add_argument("--sim", dest="mode", action="store_const", const="sim", help="simulated hosts: no root, no packages")
+    up.add_argument(
+        "--sim", dest="mode", action="store_const", const="sim", help="simulated hosts: no root, no packages"
+    )
     up.add_argument("--config", type=Path, metavar="FILE", help="options as TOML (default STATE/pileus.toml)")
-    up.add_argument("--foreground", action="store_true", help="stay in front, as containers and service managers want it")
+    up.add_argument(
+        "--foreground", action="store_true", help="stay in front, as containers and service managers want it"
+    )
     up.add_argument("--host", help="the address to listen on (127.0.0.1)")
     up.add_argument("--port", type=int, help="the port to listen on (8780)")
     up.add_argument("--region", help="the region's name in the catalog (RegionOne)")
@@ -54,7 +58,9 @@ def parser() -> Parser:
 
 def _command(commands: Any, name: str, text: str) -> Parser:
     made: Parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-    made.add_argument("--state-dir", type=Path, default=None, metavar="DIR", help=f"where everything is kept ({default_state()})")
+    made.add_argument(
+        "--state-dir", type=Path, default=None, metavar="DIR", help=f"where everything is kept ({default_state()})"
+    )
     return made
 
 
@@ -88,7 +94,17 @@ def _up(given: argparse.Namespace) -> int:
 
     began = time.monotonic()
     state_dir = _state_dir(given)
-    names = ("mode", "host", "port", "region", "database", "external_bridge", "external_address", "external_interface", "sim_hosts")
+    names = (
+        "mode",
+        "host",
+        "port",
+        "region",
+        "database",
+        "external_bridge",
+        "external_address",
+        "external_interface",
+        "sim_hosts",
+    )
     settings = options.load(state_dir, {name: getattr(given, name) for name in names}, given.config)
     if given.foreground:
         return up.foreground(settings)
@@ -106,7 +122,9 @@ def _down(given: argparse.Namespace) -> int:
     state_dir = _state_dir(given)
     was = down(state_dir, given.purge)
     ending = "nothing of it is left" if given.purge else "guests and their networks go on"
-    sys.stdout.write(f"Pileus is down; {ending}.\n" if was or given.purge else f"Pileus was not running in {state_dir}.\n")
+    sys.stdout.write(
+        f"Pileus is down; {ending}.\n" if was or given.purge else f"Pileus was not running in {state_dir}.\n"
+    )
     return 0
 
 
@@ -137,7 +155,9 @@ def _routes(given: argparse.Namespace) -> int:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(rows)).decode() + "\n")
     else:
         for row in rows:
-            sys.stdout.write(f"{row['service']:12} {row['method']:7} {row['path']}{'  ' + row['action'] if row['action'] else ''}\n")
+            sys.stdout.write(
+                f"{row['service']:12} {row['method']:7} {row['path']}{'  ' + row['action'] if row['action'] else ''}\n"
+            )
     return 0
 
 

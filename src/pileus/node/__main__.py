@@ -19,6 +19,7 @@ from pileus.node.desired import HostFacts
 from pileus.node.host import Host
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
+from pileus.operate import logs
 
 log = structlog.get_logger("pileus.agent")
 
@@ -28,34 +29,45 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--url", required=True, help="the control plane")
     parser.add_argument("--name", default=socket.gethostname().split(".")[0])
+    parser.add_argument("--libvirt", metavar="URI", help="libvirt's connection URI")
+    parser.add_argument("--ovs", metavar="CONNECTION", help="where the Open_vSwitch database listens")
+    parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg")
+    parser.add_argument("--accelerator-reason", default="", help="why this accelerator was chosen")
+    parser.add_argument("--datapath", choices=("system", "netdev"), default="netdev")
+    parser.add_argument("--address", default="127.0.0.1", help="this host's address for other hosts")
     parser.add_argument("--sim", type=int, default=0, metavar="HOSTS", help="simulate so many hosts")
     arguments = parser.parse_args()
-    run(arguments.state_dir, arguments.url, arguments.name, arguments.sim)
+    logs.configure()
+    run(arguments)
     return 0
 
 
-def run(state_dir: Path, url: str, name: str, simulated: int) -> None:
+def run(given: argparse.Namespace) -> None:
     """Until SIGTERM; guests stay as they are."""
-    token = (state_dir / "run" / "host-token").read_text().strip()
+    token = (given.state_dir / "run" / "host-token").read_text().strip()
     listener = socket.create_server(("127.0.0.1", 0))
     agent_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    hosts: list[tuple[str, Host, Path]] = []
-    if simulated:
-        names = [name] if simulated == 1 else [f"{name}-{number}" for number in range(1, simulated + 1)]
-        for each in names:
-            place = state_dir / "sim" / each
-            hosts.append((each, SimulatedHost(simulated_facts(each, f"{agent_url}/{each}"), place / "knobs.json"), place))
-    else:
-        from pileus.node.libvirt_host import LibvirtHost
-
-        hosts.append((name, LibvirtHost(name, state_dir, f"{agent_url}/{name}"), state_dir / "run" / "agent"))
-    workers = 8 if len(hosts) == 1 else 2
-    agents = [Agent(host, ControlPlane(url, each, token), Ledger(place), workers) for each, host, place in hosts]
+    names = [given.name] if given.sim < 2 else [f"{given.name}-{number}" for number in range(1, given.sim + 1)]
+    hosts: dict[str, Host] = {}
+    agents = []
+    for name in names:
+        control = ControlPlane(given.url, name, token)
+        place = given.state_dir / ("sim" if given.sim else "run/agent") / name
+        hosts[name] = _host(given, name, f"{agent_url}/{name}", control, place)
+        agents.append(Agent(hosts[name], control, Ledger(place), workers=8 if len(names) == 1 else 2))
     for agent in agents:
         agent.start()
-    app = console.make_app({each: host for each, host, _ in hosts}, token)
+    app = console.make_app(hosts, token)
     server = uvicorn.Server(
-        uvicorn.Config(app, loop="uvloop", http="httptools", ws="websockets-sansio", lifespan="off", log_level="warning", access_log=False)
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+        )
     )
     parent = os.getppid()
     threading.Thread(target=_end_with_parent, args=(parent, server), daemon=True).start()
@@ -63,6 +75,25 @@ def run(state_dir: Path, url: str, name: str, simulated: int) -> None:
     for agent in agents:
         agent.stop()
         agent.host.close()
+
+
+def _host(given: argparse.Namespace, name: str, agent_url: str, control: ControlPlane, place: Path) -> Host:
+    if given.sim:
+        return SimulatedHost(simulated_facts(name, agent_url), place / "knobs.json")
+    from pileus.node.libvirt_host import LibvirtHost, Place
+    from pileus.node.vm import Machine
+
+    here = Place(
+        name=name,
+        state_dir=given.state_dir,
+        agent_url=agent_url,
+        libvirt_uri=given.libvirt,
+        ovs=given.ovs,
+        machine=Machine(given.accelerator, userspace_datapath=given.datapath == "netdev"),
+        accelerator_reason=given.accelerator_reason,
+        address=given.address,
+    )
+    return LibvirtHost(here, control.image)
 
 
 def _end_with_parent(parent: int, server: uvicorn.Server) -> None:
@@ -86,7 +117,13 @@ def simulated_facts(host: str, agent_url: str) -> HostFacts:
         disk_gb=4096,
         address="127.0.0.1",
         agent_url=agent_url,
-        cpu_info={"arch": "x86_64", "model": "simulated", "vendor": "Pileus", "topology": {"sockets": 1, "cores": 64, "threads": 1}, "features": []},
+        cpu_info={
+            "arch": "x86_64",
+            "model": "simulated",
+            "vendor": "Pileus",
+            "topology": {"sockets": 1, "cores": 64, "threads": 1},
+            "features": [],
+        },
         traits=("COMPUTE_NODE",),
     )
 

@@ -91,7 +91,8 @@ def finished(spec: GuestSpec, done: Done) -> Done:
 
 
 def _alive(state: str | None) -> bool:
-    return state in ("running", "paused")
+    """Something of it is in memory or saved: it has to go before the disk or the domain is made anew."""
+    return state in ("running", "paused", "suspended")
 
 
 def _start(done: Done) -> Step:

@@ -32,7 +32,9 @@ def load(state_dir: Path, given: Mapping[str, Any], file: Path | None = None) ->
     values |= {key: value for key, value in given.items() if value is not None}
     values["state_dir"] = state_dir
     try:
-        settings = msgspec.convert({k: str(v) if isinstance(v, Path) else v for k, v in values.items()}, Settings, dec_hook=_decode)
+        settings = msgspec.convert(
+            {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}, Settings, dec_hook=_decode
+        )
     except msgspec.ValidationError as error:
         raise OptionError(_explain(str(error), values, path)) from None
     check(settings)
@@ -70,8 +72,12 @@ def _line(text: str, key: str) -> int:
 def _explain(message: str, values: Mapping[str, Any], path: Path) -> str:
     found = re.search(r"`\$\.(\w+)`", message)
     key = found[1] if found else "?"
-    where = f"{path}, line {_line(path.read_text(), key)}" if path.exists() and key in path.read_text() else f"--{key.replace('_', '-')}"
-    return f"{where}: {key} is {values.get(key)!r}: {message.split(' - at')[0]}."
+    where = (
+        f"{path}, line {_line(path.read_text(), key)}"
+        if path.exists() and key in path.read_text()
+        else f"--{key.replace('_', '-')}"
+    )
+    return f"{where}: {key} is {values.get(key)!r}: {message.split(' - at', maxsplit=1)[0]}."
 
 
 def check(settings: Settings) -> None:
@@ -86,11 +92,17 @@ def check(settings: Settings) -> None:
     try:
         network = ipaddress.ip_interface(settings.external_address)
     except ValueError:
-        raise OptionError(f"external_address is '{settings.external_address}': it must be ADDRESS/LENGTH, such as 172.24.4.1/24.") from None
+        raise OptionError(
+            f"external_address is '{settings.external_address}': it must be ADDRESS/LENGTH, such as 172.24.4.1/24."
+        ) from None
     if network.network.prefixlen > 30 and network.version == 4:
-        raise OptionError(f"external_address is '{settings.external_address}': a /{network.network.prefixlen} leaves no room for floating IPs; use at most /30.")
+        raise OptionError(
+            f"external_address is '{settings.external_address}': a /{network.network.prefixlen} leaves no room for floating IPs; use at most /30."
+        )
     if not re.fullmatch(r"[a-z][a-z0-9_.-]{0,14}", settings.external_bridge):
-        raise OptionError(f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'.")
+        raise OptionError(
+            f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'."
+        )
     check_listen(settings.host)
 
 
@@ -114,7 +126,9 @@ def check_port_free(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise OptionError(f"port {settings.port} on {settings.host} is in use{_by_whom(settings.port)}; choose another with --port.") from None
+                raise OptionError(
+                    f"port {settings.port} on {settings.host} is in use{_by_whom(settings.port)}; choose another with --port."
+                ) from None
             raise OptionError(f"host is '{settings.host}': {error.strerror}.") from None
 
 
@@ -123,7 +137,12 @@ def _by_whom(port: int) -> str:
 
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass

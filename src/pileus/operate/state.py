@@ -33,7 +33,9 @@ def prepare(state_dir: Path, mode: str) -> None:
         try:
             found = json.loads(marker.read_text())
         except json.JSONDecodeError:
-            raise OptionError(f"{marker} can't be read as JSON: this is no state directory of Pileus, or it is damaged.") from None
+            raise OptionError(
+                f"{marker} can't be read as JSON: this is no state directory of Pileus, or it is damaged."
+            ) from None
         if found.get("layout") != LAYOUT:
             raise OptionError(
                 f"{state_dir} is of layout {found.get('layout')}, and this Pileus uses layout {LAYOUT}. "
@@ -51,7 +53,9 @@ def prepare(state_dir: Path, mode: str) -> None:
         for folder in FOLDERS:
             (state_dir / folder).mkdir(exist_ok=True)
     except PermissionError:
-        raise OptionError(f"{state_dir} can't be written to by this user. Choose another --state-dir, or run as root.") from None
+        raise OptionError(
+            f"{state_dir} can't be written to by this user. Choose another --state-dir, or run as root."
+        ) from None
     if not marker.exists():
         write_private(marker, json.dumps({"layout": LAYOUT, "mode": mode}))
 

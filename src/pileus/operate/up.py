@@ -89,13 +89,15 @@ def start(settings: Settings) -> None:
             raise OptionError(f"Pileus ended while it started. The last lines of {log}:\n{last_words(log)}")
         if time.monotonic() > deadline:
             process.terminate()
-            raise OptionError(f"Pileus did not answer within {PATIENCE:.0f} s. The last lines of {log}:\n{last_words(log)}")
+            raise OptionError(
+                f"Pileus did not answer within {PATIENCE:.0f} s. The last lines of {log}:\n{last_words(log)}"
+            )
         time.sleep(0.02)
 
 
 def answers(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(f"{settings.url}/identity/v3", timeout=2) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{settings.url}/identity/v3", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -1,0 +1,86 @@
+"""libvirt: one connection, opened again when it breaks; its errors as HostError; its events as a wake-up. No decisions."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+import structlog
+
+from pileus.node.host import HostError
+
+log = structlog.get_logger("pileus.libvirt")
+ALIVE = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN)
+_KEEPALIVE = (5, 2)
+"""Seconds between questions, and how many may go unanswered."""
+_events_started = False
+
+
+class Libvirt:
+    def __init__(self, uri: str, wake: Callable[[], None]) -> None:
+        _start_events()
+        self._uri, self._wake = uri, wake
+        self._lock = threading.Lock()
+        self._connection: Any = None
+
+    @property
+    def connection(self) -> Any:
+        """Raises HostError while libvirtd does not answer."""
+        with self._lock:
+            if self._connection is None or not self._connection.isAlive():
+                self._connection = self._open()
+            return self._connection
+
+    def _open(self) -> Any:
+        try:
+            connection = libvirt.open(self._uri)
+            connection.setKeepAlive(*_KEEPALIVE)
+            connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_event, None)
+        except libvirt.libvirtError as error:
+            raise HostError(f"libvirt does not answer at {self._uri}: {error}") from None
+        return connection
+
+    def _on_event(self, *_: Any) -> None:
+        self._wake()
+
+    def domain(self, guest_id: str) -> Any:
+        """The domain, or None."""
+        try:
+            return self.connection.lookupByUUIDString(guest_id)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise HostError(f"libvirt: {error}") from None
+
+    def call(self, what: Callable[..., Any], *arguments: Any) -> Any:
+        """Raises HostError with libvirt's own words."""
+        try:
+            return what(*arguments)
+        except libvirt.libvirtError as error:
+            raise HostError(f"libvirt: {error}") from None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                try:
+                    self._connection.close()
+                except libvirt.libvirtError as error:
+                    log.debug("libvirt did not close", reason=str(error))
+                self._connection = None
+
+
+def _start_events() -> None:
+    global _events_started
+    if _events_started:
+        return
+    _events_started = True
+    libvirt.registerErrorHandler(lambda *_: None, None)
+    libvirt.virEventRegisterDefaultImpl()
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, name="libvirt-events", daemon=True).start()
