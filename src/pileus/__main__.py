@@ -172,7 +172,7 @@ def _openstack(given: argparse.Namespace) -> int:
     if not client.exists():
         raise OptionError("The openstack client is not installed: pip install 'pileus[cli]'.")
     os.environ |= {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": "pileus"}
-    os.execv(client, [str(client), *given.arguments])
+    os.execv(client, [str(client), *given.arguments])  # noqa: S606
 
 
 _COMMANDS = {"up": _up, "down": _down, "serve": _serve, "routes": _routes, "openstack": _openstack}

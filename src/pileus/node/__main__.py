@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from pileus.core import logs
 from pileus.node import console
 from pileus.node.agent import Agent
 from pileus.node.client import ControlPlane
@@ -19,7 +20,6 @@ from pileus.node.desired import HostFacts
 from pileus.node.host import Host
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
-from pileus.operate import logs
 
 log = structlog.get_logger("pileus.agent")
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from pileus.node import config_drive, qemu_img
@@ -39,7 +40,7 @@ class Disks:
             self._make_root(guest)
         for name, size in extras(guest).items():
             if not (folder / name).exists():
-                _whole(folder / name, lambda path, size=size: qemu_img.create_empty(path, size))
+                _whole(folder / name, partial(qemu_img.create_empty, size=size))
         if guest.config_drive and guest.documents is not None:
             documents = guest.documents
             _whole(folder / "config.iso", lambda path: config_drive.write(path, documents))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import libvirt
 import msgspec
@@ -168,7 +169,7 @@ class LibvirtHost:
 
     def attach_nic(self, guest: GuestSpec, nic: Nic) -> None:
         domain = self._domain(guest)
-        xml = vm.ET.tostring(vm.interface(nic, self._place.machine), encoding="unicode")
+        xml = ElementTree.tostring(vm.interface(nic, self._place.machine), encoding="unicode")
         self._libvirt.call(domain.attachDeviceFlags, xml, self._affected(domain))
         self._live.pop(guest.id, None)
 
@@ -262,9 +263,9 @@ def _state_of(domain: Any) -> GuestState:
 
 
 def _interfaces(xml: str, port_id: str) -> list[str]:
-    root = vm.ET.fromstring(xml)
+    root = ElementTree.fromstring(xml)
     return [
-        vm.ET.tostring(element, encoding="unicode")
+        ElementTree.tostring(element, encoding="unicode")
         for element in root.iterfind("./devices/interface")
         if element.find(f"./virtualport/parameters[@interfaceid='{port_id}']") is not None
     ]

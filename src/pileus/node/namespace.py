@@ -49,7 +49,8 @@ def ensure(ovs: str, bridge: str, port: MetadataPort, addresses: Sequence[str]) 
     _ip("link", "set", end, "up")
     _inside(space, lambda: _checksum_in_software(INSIDE))
     _plug(ovs, bridge, end, port)
-    return _inside(space, lambda: [_listen(address) for address in addresses])
+    sockets: list[socket.socket] = _inside(space, lambda: [_listen(address) for address in addresses])
+    return sockets
 
 
 def remove(ovs: str, network_id: str) -> None:

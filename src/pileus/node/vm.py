@@ -155,5 +155,5 @@ def _disk(
         ET.SubElement(disk, "boot", order=str(boot))
 
 
-def _text(parent: ET.Element, name: str, text: str, **attributes: str) -> None:
-    ET.SubElement(parent, name, attributes).text = text
+def _text(parent: ET.Element, tag: str, text: str, /, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = text

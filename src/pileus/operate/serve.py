@@ -14,8 +14,9 @@ import structlog
 import uvicorn
 
 from pileus.cloud import Cloud
+from pileus.core import logs
 from pileus.core.config import Settings
-from pileus.operate import access, logs, state
+from pileus.operate import access, state
 
 log = structlog.get_logger("pileus.serve")
 
