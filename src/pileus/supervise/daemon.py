@@ -1,0 +1,79 @@
+"""A daemon: how it is started, how one sees that it answers, what it said last."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pileus.supervise import process
+
+LOG_LIMIT = 16 * 2**20
+LAST_WORDS = 2000
+
+_IN_PRIVATE_VIEW = """
+while [ "$1" != -- ]; do mkdir -p "$2" && mount --bind "$1" "$2" || exit 126; shift 2; done
+shift; exec "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One daemon. It runs in the foreground, as a child that outlives Pileus, and writes its log to stderr.
+
+    `ready` and `alive` ask the daemon something, in `timeout` seconds at most, and raise OSError (or return a
+    reason's text in it) where no answer came. `prepare` runs before each start. `mounts` maps paths that the
+    daemon has compiled in to directories of ours; it sees them in a mount namespace of its own.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+    alive: Callable[[float], None]
+    after: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+
+    def start(self, state_dir: Path) -> "subprocess.Popen[bytes]":
+        self.prepare()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        env = {**os.environ, **self.env, process.MARK: process.mark_of(state_dir, self.name)}
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                self._command(), env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                start_new_session=True,
+            )  # fmt: skip
+
+    def running(self, state_dir: Path) -> process.Process | None:
+        """Its process, if one runs; helpers that it started carry its mark but not its name."""
+        found = process.of_daemon(state_dir, self.name)
+        return found if found and Path(found.argv[0]).name == Path(self.argv[0]).name else None
+
+    def last_words(self) -> str:
+        """The end of its log, at most 2,000 bytes of whole lines."""
+        try:
+            with self.log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(0, size - LAST_WORDS))
+                text = log.read(LAST_WORDS).decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        return (text.partition("\n")[2] if size > LAST_WORDS else text).strip()
+
+    def cap_log(self) -> None:
+        """Keep the log below two times 16 MiB. It is open for appending, so it may be emptied under the daemon."""
+        try:
+            if self.log.stat().st_size > LOG_LIMIT:
+                shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+                os.truncate(self.log, 0)
+        except FileNotFoundError:
+            pass
+
+    def _command(self) -> list[str]:
+        if not self.mounts:
+            return list(self.argv)
+        pairs = [str(part) for target, source in self.mounts.items() for part in (source, target)]
+        view = ["unshare", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", _IN_PRIVATE_VIEW, "sh"]
+        return [*view, *pairs, "--", *self.argv]

@@ -1,0 +1,115 @@
+"""libvirt with everything that it has compiled in (/run/libvirt, /etc/libvirt, ...) kept in the state directory.
+
+libvirtd and virtlogd see our directories at those paths, in mount namespaces of their own; so do the guests that
+libvirtd starts. Each start makes a new namespace with the same view, so nothing has to hold one between starts.
+"""
+
+import pwd
+import uuid
+from pathlib import Path
+
+from pileus.supervise import ask, ovs
+from pileus.supervise.daemon import Daemon
+
+CONSOLE_LOG_LIMIT = 2**20
+_VIEW = {
+    "/run/libvirt": "run/libvirt",
+    "/etc/libvirt": "etc/libvirt",
+    "/var/lib/libvirt": "lib/libvirt",
+    "/var/cache/libvirt": "cache/libvirt",
+    "/var/log/libvirt": "log/libvirt",
+}
+
+
+def socket(state_dir: Path) -> Path:
+    return state_dir / "run/libvirt/libvirt-sock"
+
+
+def uri(state_dir: Path) -> str:
+    """The connection URI, for libvirt.open() and `virsh -c`."""
+    return f"qemu:///system?socket={socket(state_dir)}"
+
+
+def on_host(state_dir: Path, path: str) -> Path:
+    """Where a path that libvirt names (in a domain's live XML, say) is found outside libvirtd's own view."""
+    for target, source in _VIEW.items():
+        if Path(path).is_relative_to(target):
+            return state_dir / source / Path(path).relative_to(target)
+    return Path(path)
+
+
+def qemu_user() -> str:
+    """Guests do not run as root where Debian's account for them exists."""
+    try:
+        return pwd.getpwnam("libvirt-qemu").pw_name
+    except KeyError:
+        return "root"
+
+
+def daemons(state_dir: Path) -> list[Daemon]:
+    view = {target: state_dir / source for target, source in _VIEW.items()}
+    # No D-Bus: a bus that does not answer costs 25 s a question, and guests are not registered with systemd.
+    env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={state_dir}/run/no-dbus", **ovs.environment(state_dir)}
+    virtlogd = Daemon(
+        name="virtlogd",
+        argv=("virtlogd", "--pid-file", "/run/libvirt/virtlogd.pid"),
+        log=state_dir / "log/virtlogd.log",
+        alive=ask.LibvirtKeepalive(state_dir / "run/libvirt/virtlogd-sock"),
+        env=env,
+        prepare=lambda: _prepare(state_dir),
+        mounts=view,
+    )
+    libvirtd = Daemon(
+        name="libvirtd",
+        argv=("libvirtd", "--pid-file", "/run/libvirt/libvirtd.pid"),
+        log=state_dir / "log/libvirtd.log",
+        alive=ask.LibvirtKeepalive(socket(state_dir)),
+        after=("virtlogd",),
+        env=env,
+        prepare=lambda: _prepare(state_dir),
+        mounts=view,
+    )
+    return [virtlogd, libvirtd]
+
+
+def _prepare(state_dir: Path) -> None:
+    for source in _VIEW.values():
+        (state_dir / source).mkdir(parents=True, exist_ok=True)
+    etc = state_dir / "etc/libvirt"
+    (etc / "virtlogd.conf").write_text(f'log_outputs = "3:stderr"\nmax_size = {CONSOLE_LOG_LIMIT}\nmax_backups = 1\n')
+    (etc / "libvirtd.conf").write_text(_libvirtd_conf(_host_uuid(etc / "host-uuid")))
+    (etc / "qemu.conf").write_text(_qemu_conf())
+
+
+def _host_uuid(path: Path) -> str:
+    """This host for libvirt. Hosts with one UUID cannot migrate guests to each other, and some boards share theirs."""
+    if not path.exists():
+        path.write_text(str(uuid.uuid4()))
+    return path.read_text()
+
+
+def _libvirtd_conf(host_uuid: str) -> str:
+    return f"""\
+log_outputs = "3:stderr"
+unix_sock_group = "root"
+unix_sock_ro_perms = "0700"
+unix_sock_rw_perms = "0700"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+host_uuid = "{host_uuid}"
+"""
+
+
+def _qemu_conf() -> str:
+    user = qemu_user()
+    group = "kvm" if user != "root" else "root"
+    return f"""\
+user = "{user}"
+group = "{group}"
+dynamic_ownership = 1
+remember_owner = 0
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+stdio_handler = "logd"
+"""

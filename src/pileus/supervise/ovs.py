@@ -1,0 +1,90 @@
+"""Open vSwitch of this host: its database and its switch."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from pileus.supervise import ask, ovsdb, process
+from pileus.supervise.daemon import Daemon
+from pileus.supervise.ovsdb import LOG_TO_STDERR
+
+INTEGRATION_BRIDGE = "br-int"
+IN_BAND_OFF = "other-config:disable-in-band=true"
+SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+
+
+def run_dir(state_dir: Path) -> Path:
+    return state_dir / "run/openvswitch"
+
+
+def connection(state_dir: Path) -> str:
+    """Where the Open_vSwitch database listens, in the form that OVS tools and ovsdbapp take."""
+    return f"unix:{run_dir(state_dir) / 'db.sock'}"
+
+
+def environment(state_dir: Path) -> dict[str, str]:
+    """For OVS commands (ovs-vsctl, ovs-ofctl, ovs-appctl) that should talk to this Open vSwitch."""
+    return {
+        "OVS_RUNDIR": str(run_dir(state_dir)),
+        "OVS_DBDIR": str(state_dir / "ovs"),
+        "OVS_LOGDIR": str(state_dir / "log"),
+        "OVS_SYSCONFDIR": str(state_dir / "etc"),
+    }
+
+
+def daemons(state_dir: Path) -> list[Daemon]:
+    log_dir, control = state_dir / "log", run_dir(state_dir) / "ovs-vswitchd.ctl"
+    switch = Daemon(
+        name="ovs-vswitchd",
+        argv=("ovs-vswitchd", connection(state_dir), f"--unixctl={control}", *LOG_TO_STDERR),
+        log=log_dir / "ovs-vswitchd.log",
+        alive=lambda timeout: ask.json_rpc(control, "version", timeout),
+        after=("ovsdb",),
+        env=environment(state_dir),
+        prepare=lambda: _refuse_second_switch(state_dir),
+    )
+    socket = run_dir(state_dir) / "db.sock"
+    return [ovsdb.server("ovsdb", state_dir / "ovs/conf.db", SCHEMA, socket, log_dir), switch]
+
+
+def datapath_type(state_dir: Path) -> str:
+    """'system' where the kernel has Open vSwitch and nobody else uses it, otherwise 'netdev' (in user space).
+
+    The kernel has one datapath for all: a second ovs-vswitchd would take away the first one's ports.
+    """
+    subprocess.run(["modprobe", "--quiet", "openvswitch"])
+    in_kernel = Path("/sys/module/openvswitch").exists()
+    return "system" if in_kernel and not process.strangers(state_dir, "ovs-vswitchd") else "netdev"
+
+
+def _refuse_second_switch(state_dir: Path) -> None:
+    """Names of bridges and of the userspace datapath's device exist once in a network namespace."""
+    taken = [name for name in ("ovs-netdev", INTEGRATION_BRIDGE) if Path(f"/sys/class/net/{name}").exists()]
+    for stranger in process.strangers(state_dir, "ovs-vswitchd") if taken else ():
+        raise OSError(
+            f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(taken)}, which"
+            " Pileus needs: stop it, or give Pileus a network namespace of its own (ip netns add, ip netns exec)"
+        )
+
+
+def vsctl(state_dir: Path, *arguments: str) -> str:
+    """One ovs-vsctl call, which is one transaction. Raises OSError with its complaint."""
+    command = ["ovs-vsctl", f"--db={connection(state_dir)}", "--timeout=10", *arguments]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        raise OSError(f"{' '.join(command)} failed: {run.stderr.strip()}")
+    return run.stdout.strip()
+
+
+def ensure_bridge(state_dir: Path, name: str, *settings: str) -> None:
+    """Make a bridge, or bring it to these settings; returns when ovs-vswitchd has it."""
+    datapath = f"datapath_type={datapath_type(state_dir)}"
+    add, change = ["--may-exist", "add-br", name], ["set", "bridge", name, datapath, IN_BAND_OFF, *settings]
+    vsctl(state_dir, *add, "--", *change)
+
+
+def set_external_ids(state_dir: Path, settings: Mapping[str, str]) -> None:
+    """Set keys in external_ids of the Open_vSwitch table, leaving the other keys."""
+    pairs = [f"external_ids:{key}={json.dumps(value)}" for key, value in settings.items()]
+    vsctl(state_dir, "--no-wait", "set", "Open_vSwitch", ".", *pairs)
