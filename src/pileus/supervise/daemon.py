@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ LOG_LIMIT = 16 * 2**20
 LAST_WORDS = 2000
 
 _IN_PRIVATE_VIEW = """
-while [ "$1" != -- ]; do mkdir -p "$2" && mount --bind "$1" "$2" || exit 126; shift 2; done
+while [ "$1" != -- ]; do [ -e "$2" ] || mkdir -p "$2"; mount --bind "$1" "$2" || exit 126; shift 2; done
 shift; exec "$@"
 """
 
@@ -22,9 +23,9 @@ shift; exec "$@"
 class Daemon:
     """One daemon. It runs in the foreground, as a child that outlives Pileus, and writes its log to stderr.
 
-    `ready` and `alive` ask the daemon something, in `timeout` seconds at most, and raise OSError (or return a
-    reason's text in it) where no answer came. `prepare` runs before each start. `mounts` maps paths that the
-    daemon has compiled in to directories of ours; it sees them in a mount namespace of its own.
+    `alive` asks the daemon something, for so many seconds at most, and raises OSError where no answer came; a daemon
+    is up when it answers first. `prepare` runs before each start. `mounts` maps paths that the daemon has compiled in
+    to files and directories of ours; it sees them in a mount namespace of its own. `keeper`: see keeper.py.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Daemon:
     env: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    keeper: bool = False
 
     def start(self, state_dir: Path) -> "subprocess.Popen[bytes]":
         self.prepare()
@@ -47,9 +49,8 @@ class Daemon:
             )  # fmt: skip
 
     def running(self, state_dir: Path) -> process.Process | None:
-        """Its process, if one runs; helpers that it started carry its mark but not its name."""
-        found = process.of_daemon(state_dir, self.name)
-        return found if found and Path(found.argv[0]).name == Path(self.argv[0]).name else None
+        """Its process, if one runs, whoever started it."""
+        return process.of_daemon(state_dir, self.name, Path(self.argv[0]).name)
 
     def last_words(self) -> str:
         """The end of its log, at most 2,000 bytes of whole lines."""
@@ -72,8 +73,10 @@ class Daemon:
             pass
 
     def _command(self) -> list[str]:
+        keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py"))] if self.keeper else []
+        command = [*keeper, *self.argv]
         if not self.mounts:
-            return list(self.argv)
+            return command
         pairs = [str(part) for target, source in self.mounts.items() for part in (source, target)]
         view = ["unshare", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", _IN_PRIVATE_VIEW, "sh"]
-        return [*view, *pairs, "--", *self.argv]
+        return [*view, *pairs, "--", *command]

@@ -46,8 +46,12 @@ def qemu_user() -> str:
         return "root"
 
 
-def daemons(state_dir: Path) -> list[Daemon]:
+def daemons(state_dir: Path, kvm: bool) -> list[Daemon]:
+    """virtlogd and libvirtd. `kvm`: guests may use it (see accelerator.py); otherwise libvirt shall not see it, as it
+    asks QEMU for its capabilities again and again where the device is there and guests may not open it."""
     view = {target: state_dir / source for target, source in _VIEW.items()}
+    if not kvm and Path("/dev/kvm").exists():
+        view["/dev/kvm"] = state_dir / "run/no-kvm"
     # No D-Bus: a bus that does not answer costs 25 s a question, and guests are not registered with systemd.
     env = {"DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={state_dir}/run/no-dbus", **ovs.environment(state_dir)}
     virtlogd = Daemon(
@@ -68,6 +72,7 @@ def daemons(state_dir: Path) -> list[Daemon]:
         env=env,
         prepare=lambda: _prepare(state_dir),
         mounts=view,
+        keeper=True,
     )
     return [virtlogd, libvirtd]
 
@@ -75,6 +80,7 @@ def daemons(state_dir: Path) -> list[Daemon]:
 def _prepare(state_dir: Path) -> None:
     for source in _VIEW.values():
         (state_dir / source).mkdir(parents=True, exist_ok=True)
+    (state_dir / "run/no-kvm").touch(mode=0)
     etc = state_dir / "etc/libvirt"
     (etc / "virtlogd.conf").write_text(f'log_outputs = "3:stderr"\nmax_size = {CONSOLE_LOG_LIMIT}\nmax_backups = 1\n')
     (etc / "libvirtd.conf").write_text(_libvirtd_conf(_host_uuid(etc / "host-uuid")))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "PILEUS_DAEMON"
-"""Environment variable of every daemon: '<state directory>:<daemon name>'. What libvirtd starts does not carry it."""
+"""Environment variable of every daemon: '<state directory>:<daemon name>'. Guests do not carry it."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ class Process:
         return int(fields[11]) + int(fields[12]) if fields else 0
 
 
-def of_daemon(state_dir: Path, name: str) -> Process | None:
-    """The running process of one daemon of this state directory, whoever started it."""
-    found = [process for process, mark in _marked() if mark == mark_of(state_dir, name)]
+def of_daemon(state_dir: Path, name: str, program: str) -> Process | None:
+    """The running process of one daemon. Helpers that it started carry its mark too, but run other programs."""
+    wanted = mark_of(state_dir, name)
+    found = [process for process, mark in _marked() if mark == wanted and Path(process.argv[0]).name == program]
     return min(found, key=lambda process: process.started, default=None)
 
 

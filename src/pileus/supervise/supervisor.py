@@ -203,6 +203,8 @@ class _Charge:
             self._failed(self._exit_reason())
         elif (silence := self._ask()) is None:
             self._silent_since = None
+            if self.state is State.STARTING:
+                self._hold(self.daemon.running(self.state_dir) or self.process)
             if self.state is not State.RUNNING:
                 self._become(State.RUNNING)
             elif self._failures and time.monotonic() - self._changed > CALM_AFTER:
@@ -265,24 +267,29 @@ class _Charge:
         return time.monotonic() - self._changed >= back_off
 
     def _exit_reason(self) -> str:
-        code = self.child.wait() if self.child else None
+        code = self.child.wait() if self.child and not self.daemon.keeper else None
         if code is None:
             return "it ended"
         return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with status {code}"
 
     def _hold(self, found: process.Process) -> None:
+        self._close_exit_fd()
         self.process = found
         try:
             self.exit_fd = os.pidfd_open(found.pid)
         except ProcessLookupError:
-            self.exit_fd = None
+            pass
 
     def _let_go(self) -> None:
-        if self.child:
+        self._close_exit_fd()
+        if self.child and self.child.poll() is None and not self.daemon.keeper:
             self.child.wait()
+        self.process = self.child = self._silent_since = None
+
+    def _close_exit_fd(self) -> None:
         if self.exit_fd is not None:
             os.close(self.exit_fd)
-        self.process = self.child = self.exit_fd = self._silent_since = None
+        self.exit_fd = None
 
     def _become(self, state: State) -> None:
         self.state = state
