@@ -14,7 +14,7 @@ LOG_LIMIT = 16 * 2**20
 LAST_WORDS = 2000
 
 _IN_PRIVATE_VIEW = """
-while [ "$1" != -- ]; do [ -e "$2" ] || mkdir -p "$2"; mount --bind "$1" "$2" || exit 126; shift 2; done
+while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 126; shift 2; done
 shift; exec "$@"
 """
 
@@ -40,6 +40,7 @@ class Daemon:
 
     def start(self, state_dir: Path) -> "subprocess.Popen[bytes]":
         self.prepare()
+        self._make_mount_points(state_dir)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         env = {**os.environ, **self.env, process.MARK: process.mark_of(state_dir, self.name)}
         with self.log.open("ab") as log:
@@ -72,6 +73,14 @@ class Daemon:
         except FileNotFoundError:
             pass
 
+    def _make_mount_points(self, state_dir: Path) -> None:
+        """Mounts hide what they cover, but need a place; places made for them are noted, for the purge to remove."""
+        for target in (Path(target) for target in self.mounts):
+            if not target.exists():
+                target.mkdir(parents=True)
+                with mount_points_file(state_dir).open("a") as note:
+                    note.write(f"{target}\n")
+
     def _command(self) -> list[str]:
         keeper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py"))] if self.keeper else []
         command = [*keeper, *self.argv]
@@ -80,3 +89,7 @@ class Daemon:
         pairs = [str(part) for target, source in self.mounts.items() for part in (source, target)]
         view = ["unshare", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", _IN_PRIVATE_VIEW, "sh"]
         return [*view, *pairs, "--", *command]
+
+
+def mount_points_file(state_dir: Path) -> Path:
+    return state_dir / "run/mount-points"

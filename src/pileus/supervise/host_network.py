@@ -5,12 +5,14 @@ directory, so that `clear` gives the host back as it was.
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
 from socket import AF_INET, AF_INET6
+from zlib import crc32
 
 from pyroute2 import IPRoute
 
@@ -48,19 +50,41 @@ def set_up(state_dir: Path, externals: Sequence[ExternalNetwork]) -> None:
     for external in externals:
         _address(external)
     masqueraded = [external for external in externals if external.masquerade and external.addresses]
-    _masquerade(masqueraded)
+    _masquerade(state_dir, masqueraded)
     for version in {ip_interface(address).version for external in masqueraded for address in external.addresses}:
         _forward(state_dir, version)
 
 
 def clear(state_dir: Path) -> None:
-    """Undo what `set_up` changed. Bridges go with their Open vSwitch, or by `remove_links` when it is gone."""
-    _nft(*_NO_TABLE)
+    """Undo what `set_up` changed outside Open vSwitch, and remove what Open vSwitch leaves behind when it is gone."""
+    if table(state_dir):
+        _nft(*_NO_TABLE)
     note = _note(state_dir)
     if note.exists():
         for version, value in json.loads(note.read_text()).items():
             _FORWARDING[int(version)].write_text(value)
         note.unlink()
+    with IPRoute() as ip:
+        for name in links(state_dir):
+            ip.link("del", index=_index(ip, name))
+
+
+def links(state_dir: Path) -> list[str]:
+    """Interfaces that carry this state directory's mark, which is their alias (`ip link` shows it)."""
+    with IPRoute() as ip:
+        ours = [link for link in ip.get_links() if link.get_attr("IFLA_IFALIAS") == str(state_dir)]
+        return [link.get_attr("IFLA_IFNAME") for link in ours]
+
+
+def table(state_dir: Path) -> str:
+    """Our table of packet filter rules, which names the state directory; empty if there is none."""
+    run = subprocess.run(["nft", "list", "table", "inet", NFT_TABLE], capture_output=True, text=True)
+    return run.stdout if f'"{state_dir}"' in run.stdout else ""
+
+
+def namespace_prefix(state_dir: Path) -> str:
+    """How the names of this state directory's network namespaces begin."""
+    return f"pileus-{crc32(os.fsencode(state_dir)):08x}-"
 
 
 def _bridges(state_dir: Path, externals: Sequence[ExternalNetwork]) -> None:
@@ -70,10 +94,13 @@ def _bridges(state_dir: Path, externals: Sequence[ExternalNetwork]) -> None:
             ovs.vsctl(state_dir, "--may-exist", "add-port", external.bridge, external.interface)
     mappings = ",".join(f"{external.name}:{external.bridge}" for external in externals)
     ovs.set_external_ids(state_dir, {"ovn-bridge-mappings": mappings})
+    bridges = [external.bridge for external in externals]
     with IPRoute() as ip:
-        for external in externals:
-            for name in filter(None, (external.bridge, external.interface)):
-                ip.link("set", index=_index(ip, name), state="up")
+        for name in (*bridges, *(external.interface for external in externals if external.interface)):
+            ip.link("set", index=_index(ip, name), state="up")
+        ours = {*bridges, ovs.INTEGRATION_BRIDGE, ovs.USERSPACE_DEVICE} & set(_names(ip).values())
+        for name in ours:
+            ip.link("set", index=_index(ip, name), ifalias=str(state_dir))
 
 
 def _address(external: ExternalNetwork) -> None:
@@ -84,14 +111,14 @@ def _address(external: ExternalNetwork) -> None:
             ip.addr("replace", index=index, address=str(interface.ip), prefixlen=interface.network.prefixlen)
 
 
-def _masquerade(externals: Sequence[ExternalNetwork]) -> None:
+def _masquerade(state_dir: Path, externals: Sequence[ExternalNetwork]) -> None:
     rules = []
     for external in externals:
         for interface in map(ip_interface, external.addresses):
             family = "ip" if interface.version == 4 else "ip6"
             rules.append(f'{family} saddr {interface.network} oifname != "{external.bridge}" masquerade')
     chain = ["chain outgoing {", "type nat hook postrouting priority srcnat", *rules, "}"]
-    wanted = [f"table inet {NFT_TABLE} {{", *chain, "}"] if rules else []
+    wanted = [f"table inet {NFT_TABLE} {{", f'comment "{state_dir}"', *chain, "}"] if rules else []
     _nft(*_NO_TABLE, *wanted)
 
 

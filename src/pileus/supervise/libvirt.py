@@ -4,13 +4,15 @@ libvirtd and virtlogd see our directories at those paths, in mount namespaces of
 libvirtd starts. Each start makes a new namespace with the same view, so nothing has to hold one between starts.
 """
 
-import pwd
 import uuid
 from pathlib import Path
 
 from pileus.supervise import ask, ovs
 from pileus.supervise.daemon import Daemon
 
+QEMU_USER = "libvirt-qemu"
+QEMU_GROUP = "kvm"
+"""Debian's account for guests: one that breaks out of its QEMU is not root."""
 CONSOLE_LOG_LIMIT = 2**20
 _VIEW = {
     "/run/libvirt": "run/libvirt",
@@ -36,14 +38,6 @@ def on_host(state_dir: Path, path: str) -> Path:
         if Path(path).is_relative_to(target):
             return state_dir / source / Path(path).relative_to(target)
     return Path(path)
-
-
-def qemu_user() -> str:
-    """Guests do not run as root where Debian's account for them exists."""
-    try:
-        return pwd.getpwnam("libvirt-qemu").pw_name
-    except KeyError:
-        return "root"
 
 
 def daemons(state_dir: Path, kvm: bool) -> list[Daemon]:
@@ -78,6 +72,7 @@ def daemons(state_dir: Path, kvm: bool) -> list[Daemon]:
 
 
 def _prepare(state_dir: Path) -> None:
+    _check_reachable(state_dir)
     for source in _VIEW.values():
         (state_dir / source).mkdir(parents=True, exist_ok=True)
     (state_dir / "run/no-kvm").touch(mode=0)
@@ -107,11 +102,11 @@ host_uuid = "{host_uuid}"
 
 
 def _qemu_conf() -> str:
-    user = qemu_user()
-    group = "kvm" if user != "root" else "root"
+    # libvirt gives a guest's disks to its account (dynamic_ownership) and does not remember whose they were: an
+    # image that many guests read through has no single owner to go back to.
     return f"""\
-user = "{user}"
-group = "{group}"
+user = "{QEMU_USER}"
+group = "{QEMU_GROUP}"
 dynamic_ownership = 1
 remember_owner = 0
 security_driver = "none"
@@ -119,3 +114,13 @@ namespaces = []
 cgroup_controllers = []
 stdio_handler = "logd"
 """
+
+
+def _check_reachable(state_dir: Path) -> None:
+    for directory in (state_dir, *state_dir.parents):
+        mode = directory.stat().st_mode
+        if not mode & 0o001:
+            raise OSError(
+                f"guests run as {QEMU_USER}, which cannot reach the state directory {state_dir}: {directory} has"
+                f" mode {mode & 0o7777:04o}. Choose another state directory, or: chmod o+x {directory}"
+            )

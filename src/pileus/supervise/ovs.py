@@ -10,6 +10,7 @@ from pileus.supervise.daemon import Daemon
 from pileus.supervise.ovsdb import LOG_TO_STDERR
 
 INTEGRATION_BRIDGE = "br-int"
+USERSPACE_DEVICE = "ovs-netdev"
 IN_BAND_OFF = "other-config:disable-in-band=true"
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 
@@ -60,12 +61,18 @@ def datapath_type(state_dir: Path) -> str:
 
 def _refuse_second_switch(state_dir: Path) -> None:
     """Names of bridges and of the userspace datapath's device exist once in a network namespace."""
-    taken = [name for name in ("ovs-netdev", INTEGRATION_BRIDGE) if Path(f"/sys/class/net/{name}").exists()]
+    taken = [name for name in (USERSPACE_DEVICE, INTEGRATION_BRIDGE) if Path(f"/sys/class/net/{name}").exists()]
     for stranger in process.strangers(state_dir, "ovs-vswitchd") if taken else ():
         raise OSError(
             f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(taken)}, which"
             " Pileus needs: stop it, or give Pileus a network namespace of its own (ip netns add, ip netns exec)"
         )
+
+
+def remove_datapath(state_dir: Path) -> None:
+    """End ovs-vswitchd together with its datapath and the bridges' devices, which it leaves in place otherwise."""
+    command = ["ovs-appctl", "--timeout=5", "-t", str(run_dir(state_dir) / "ovs-vswitchd.ctl"), "exit", "--cleanup"]
+    subprocess.run(command, capture_output=True)
 
 
 def vsctl(state_dir: Path, *arguments: str) -> str:

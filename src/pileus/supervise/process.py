@@ -63,6 +63,12 @@ def guests(state_dir: Path) -> list[Process]:
     ]
 
 
+def mounted_elsewhere(path: Path) -> bool:
+    """Does any process have something mounted on this path in a namespace of its own?"""
+    here = os.stat(path)
+    return any(not _sees(process.pid, str(path), here) for process in _all())
+
+
 def strangers(state_dir: Path, program: str) -> list[Process]:
     """Processes of a program in this network namespace that belong to somebody else, the host's own daemon say."""
     ours = {process.pid for process in of_state(state_dir)}
