@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg")
     parser.add_argument("--accelerator-reason", default="", help="why this accelerator was chosen")
     parser.add_argument("--datapath", choices=("system", "netdev"), default="netdev")
+    parser.add_argument("--namespaces", metavar="PREFIX", default="pileus-", help="how namespaces of ours are named")
     parser.add_argument("--address", default="127.0.0.1", help="this host's address for other hosts")
     parser.add_argument("--sim", type=int, default=0, metavar="HOSTS", help="simulate so many hosts")
     arguments = parser.parse_args()
@@ -89,6 +90,7 @@ def _host(given: argparse.Namespace, name: str, agent_url: str, control: Control
         agent_url=agent_url,
         libvirt_uri=given.libvirt,
         ovs=given.ovs,
+        namespaces=given.namespaces,
         machine=Machine(given.accelerator, userspace_datapath=given.datapath == "netdev"),
         accelerator_reason=given.accelerator_reason,
         address=given.address,

@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import structlog
 
-from pileus.node import vm
+from pileus.node import namespace, vm
 from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
 from pileus.node.disk import Disks, Download
 from pileus.node.host import HostError, Seen
@@ -47,6 +47,8 @@ class Place(msgspec.Struct, kw_only=True):
     libvirt_uri: str
     ovs: str
     """Connection of the Open_vSwitch database."""
+    namespaces: str
+    """How the names of this host's network namespaces begin."""
     machine: vm.Machine
     accelerator_reason: str
     address: str = "127.0.0.1"
@@ -59,7 +61,9 @@ class LibvirtHost:
         self._libvirt = Libvirt(place.libvirt_uri, self._woken)
         self._wired = WiredPorts(place.ovs, self._woken)
         self._disks = Disks(place.state_dir, download)
-        self._metadata = MetadataServers(place.ovs, place.machine.bridge)
+        self._metadata = MetadataServers(
+            namespace.Place(place.ovs, place.machine.bridge, place.namespaces, str(place.state_dir))
+        )
         self._live: dict[str, tuple[int, vm.Live]] = {}
         self._problems: tuple[str, ...] = ()
         self._lock = threading.Lock()

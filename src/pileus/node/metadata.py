@@ -29,8 +29,8 @@ _PARALLEL = 32
 class MetadataServers:
     """`ensure` makes the servers agree with the ports; it is cheap when nothing has changed."""
 
-    def __init__(self, ovs: str, bridge: str) -> None:
-        self._ovs, self._bridge = ovs, bridge
+    def __init__(self, place: namespace.Place) -> None:
+        self._place = place
         self._networks: dict[str, _Network] = {}
         self._guests: Mapping[str, GuestSpec] = {}
         self._failed: dict[str, str] = {}
@@ -42,7 +42,7 @@ class MetadataServers:
             wanted = {port.network_id: port for port in ports}
             for network_id in set(self._networks) - set(wanted):
                 self._networks.pop(network_id).close()
-                namespace.remove(self._ovs, network_id)
+                namespace.remove(self._place, network_id)
             for network_id, port in wanted.items():
                 self._ensure(network_id, port)
 
@@ -54,7 +54,7 @@ class MetadataServers:
         if known is not None:
             known.close()
         try:
-            sockets = namespace.ensure(self._ovs, self._bridge, port, (IPV4, IPV6))
+            sockets = namespace.ensure(self._place, port, (IPV4, IPV6))
             self._networks[network_id] = _Network(port, sockets, self._guest)
             self._failed.pop(network_id, None)
         except (OSError, HostError) as error:

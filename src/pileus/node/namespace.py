@@ -11,12 +11,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pileus.node.desired import MetadataPort
 from pileus.node.host import HostError
 
-PREFIX = "pileus-meta-"
 INSIDE = "eth0"
 _CLONE_NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
@@ -24,18 +23,29 @@ _ETHTOOL_STXCSUM = 0x17
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def name(network_id: str) -> str:
-    return PREFIX + network_id
-
-
 def outside(port_id: str) -> str:
     """The interface's end in the bridge; at most 15 characters."""
     return f"pmd{port_id[:12]}"[:15]
 
 
-def ensure(ovs: str, bridge: str, port: MetadataPort, addresses: Sequence[str]) -> list[socket.socket]:
+class Place(NamedTuple):
+    """Where namespaces of this host belong."""
+
+    ovs: str
+    """Connection of the Open_vSwitch database."""
+    bridge: str
+    prefix: str
+    """How the names of this host's namespaces begin."""
+    mark: str
+    """Alias of the interfaces outside, by which they are known as ours."""
+
+    def name(self, network_id: str) -> str:
+        return self.prefix + network_id
+
+
+def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[socket.socket]:
     """The namespace is there, wired and addressed; returns sockets that listen on port 80 of `addresses` in it."""
-    space, end = name(port.network_id), outside(port.port_id)
+    space, end = place.name(port.network_id), outside(port.port_id)
     if not Path("/run/netns", space).exists():
         _ip("netns", "add", space)
     if not Path("/sys/class/net", end).exists():
@@ -46,27 +56,30 @@ def ensure(ovs: str, bridge: str, port: MetadataPort, addresses: Sequence[str]) 
     for address in (*port.addresses, *(f"{each}/{32 if '.' in each else 64}" for each in addresses)):
         _ip("-n", space, "addr", "replace", address, "dev", INSIDE, *(["nodad"] if ":" in address else []))
     _ip("-n", space, "link", "set", INSIDE, "up")
+    _ip("link", "set", end, "alias", place.mark)
     _ip("link", "set", end, "up")
     _inside(space, lambda: _checksum_in_software(INSIDE))
-    _plug(ovs, bridge, end, port)
+    _plug(place, end, port)
     sockets: list[socket.socket] = _inside(space, lambda: [_listen(address) for address in addresses])
     return sockets
 
 
-def remove(ovs: str, network_id: str) -> None:
+def remove(place: Place, network_id: str) -> None:
     """Its interface goes with the namespace; the bridge forgets the port."""
-    space = name(network_id)
-    found = _vsctl(ovs, "--bare", "--columns=name", "find", "Interface", f"external_ids:pileus-network={network_id}")
+    space = place.name(network_id)
+    found = _vsctl(
+        place.ovs, "--bare", "--columns=name", "find", "Interface", f"external_ids:pileus-network={network_id}"
+    )
     for end in found.split():
-        _vsctl(ovs, "--if-exists", "del-port", end)
+        _vsctl(place.ovs, "--if-exists", "del-port", end)
     if Path("/run/netns", space).exists():
         _ip("netns", "del", space)
 
 
-def _plug(ovs: str, bridge: str, end: str, port: MetadataPort) -> None:
+def _plug(place: Place, end: str, port: MetadataPort) -> None:
     known = {"iface-id": port.port_id, "attached-mac": port.mac, "pileus-network": port.network_id}
     ids = [f'external_ids:{key}="{value}"' for key, value in known.items()]
-    _vsctl(ovs, "--may-exist", "add-port", bridge, end, "--", "set", "Interface", end, *ids)
+    _vsctl(place.ovs, "--may-exist", "add-port", place.bridge, end, "--", "set", "Interface", end, *ids)
 
 
 def _listen(address: str) -> socket.socket:

@@ -27,7 +27,7 @@ def down(state_dir: Path, purge: bool = False) -> bool:
 
 
 def _purge(state_dir: Path) -> None:
-    if (state_dir / "supervise").exists() or (state_dir / "ovs").exists() or (state_dir / "etc").exists():
+    if (state_dir / "ovs").exists():
         from pileus.supervise import purge
 
         purge.purge(state_dir)

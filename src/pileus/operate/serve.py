@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -17,6 +19,9 @@ from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
 from pileus.operate import access, state
+
+if TYPE_CHECKING:
+    from pileus.operate.machine import Machine
 
 log = structlog.get_logger("pileus.serve")
 
@@ -29,7 +34,8 @@ def serve(settings: Settings) -> int:
     host_token = state.secret(settings.state_dir / "run" / "host-token")
     cloud = Cloud(settings)
     cloud.prepare(access.admin_password(settings.state_dir), host_token)
-    agent = AgentProcess(settings)
+    machine = _machine(settings)
+    agent = AgentProcess(settings, machine.agent_arguments() if machine else ["--sim", str(settings.sim_hosts)])
     agent.start()
     cloud.controller.start()
     server = Server(
@@ -55,22 +61,34 @@ def serve(settings: Settings) -> int:
     finally:
         agent.stop()
         cloud.close()
+        if machine:
+            machine.release()
         (settings.state_dir / "run" / "pileus.json").unlink(missing_ok=True)
     return 0
+
+
+def _machine(settings: Settings) -> Machine | None:
+    """In real mode this machine's daemons, running."""
+    if settings.mode == "sim":
+        return None
+    from pileus.operate.machine import Machine
+
+    machine = Machine(settings)
+    machine.start()
+    return machine
 
 
 class AgentProcess:
     """The host agent as a child that is started again when it ends."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, surroundings: Sequence[str]) -> None:
+        self._settings, self._surroundings = settings, list(surroundings)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         state_dir = self._settings.state_dir
         command = [sys.executable, "-m", "pileus.node", "--state-dir", str(state_dir), "--url", self._settings.url]
-        if self._settings.mode == "sim":
-            command += ["--sim", str(self._settings.sim_hosts)]
+        command += self._surroundings
         with (state_dir / "log" / "agent.log").open("ab") as output:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 

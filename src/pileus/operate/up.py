@@ -58,7 +58,10 @@ def check_real(settings: Settings) -> None:
     if lacking:
         raise OptionError(lacking)
     if settings.external_interface:
-        host_network.check_interface(settings.external_interface)
+        try:
+            host_network.check_uplink(settings.external_interface, "external_interface", settings.external_bridge)
+        except host_network.BadInterface as error:
+            raise OptionError(str(error)) from None
 
 
 def _same(running: Settings, wanted: Settings) -> None:

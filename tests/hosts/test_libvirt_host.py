@@ -1,0 +1,127 @@
+"""The verbs of a real host, on a libvirt of the test's own. The guests are empty machines: they sit in the BIOS."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.test_diff import nic, spec
+
+from pileus.core.config import Settings
+from pileus.node.desired import Documents, MetadataPort, RootDisk
+from pileus.node.libvirt_host import LibvirtHost, Place
+from pileus.node.vm import Machine
+from pileus.operate import machine
+from pileus.supervise import libvirt, ovs, purge
+
+pytestmark = pytest.mark.real
+GUEST = "5b1e4a9a-2a0e-4f2f-9c39-3f6f2a1d7e01"
+PORT = "0a2b4c6d-1111-4222-8333-444455556666"
+NETWORK = "9f1b4a9a-2a0e-4f2f-9c39-3f6f2a1d7e02"
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    import tempfile
+
+    place = Path(tempfile.mkdtemp(prefix="pileus-host-", dir="/var/lib"))
+    place.chmod(0o755)
+    keeper = machine.supervisor(Settings(state_dir=place), kvm=False)
+    keeper.start()
+    yield place
+    keeper.stop_all()
+    purge.purge(place)
+    assert not purge.leftovers(place)
+
+
+@pytest.fixture
+def host(state_dir: Path) -> Iterator[LibvirtHost]:
+    (state_dir / "images").mkdir(exist_ok=True)
+    (state_dir / "images" / "cafe").write_bytes(bytes(1 << 20))
+    place = Place(
+        name="h", state_dir=state_dir, agent_url="", libvirt_uri=libvirt.uri(state_dir), ovs=ovs.connection(state_dir),
+        namespaces=machine.host_network.namespace_prefix(state_dir), machine=Machine("tcg", userspace_datapath=True),
+        accelerator_reason="test",
+    )  # fmt: skip
+    made = LibvirtHost(place, lambda image_id: (_ for _ in ()).throw(AssertionError(image_id)))
+    yield made
+    made.remove(GUEST)
+    made.close()
+
+
+ROOT = RootDisk(image_id="i", sha512="cafe", image_format="raw", image_size=1 << 20, size_gb=1)
+DOCUMENTS = Documents(
+    meta_data={"uuid": GUEST}, network_data={}, ec2={"instance-id": "i-1"}, user_data="IyEvYmluL3NoCg=="
+)
+BASE = spec(
+    id=GUEST, root=ROOT, documents=DOCUMENTS, config_drive=True, nics=(nic(PORT),), domain_name="instance-00000001"
+)
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_guest_s_life(host: LibvirtHost) -> None:
+    host.ensure_disk(BASE)
+    host.start(BASE)
+    seen = host.see()[GUEST]
+    assert (seen.state, seen.nics) == ("running", (PORT,))
+    assert seen.vnc_port is not None
+    host.start(BASE)
+    host.pause(BASE)
+    assert host.see()[GUEST].state == "paused"
+    host.resume(BASE)
+    host.suspend(BASE)
+    assert host.see()[GUEST].state == "suspended"
+    host.start(BASE)
+    assert host.see()[GUEST].state == "running"
+    host.destroy(BASE)
+    assert host.see()[GUEST].state == "stopped"
+    host.reset_disk(BASE)
+    host.start(msgspec.structs.replace(BASE, nics=()))
+    assert host.see()[GUEST].nics == ()
+    host.remove(GUEST)
+    host.remove(GUEST)
+    assert GUEST not in host.see()
+
+
+def test_what_survives_a_lost_agent(host: LibvirtHost) -> None:
+    host.ensure_disk(BASE)
+    disk = host._disks.root(GUEST)
+    inode = disk.stat().st_ino
+    host.define(BASE)
+    host.ensure_disk(BASE)
+    assert disk.stat().st_ino == inode
+    assert host.see()[GUEST].state == "stopped"
+
+
+def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Path) -> None:
+    """From the namespace itself: the way through OVN is the network's tests' matter."""
+    import subprocess
+
+    port = MetadataPort(
+        network_id=NETWORK,
+        port_id=PORT,
+        mac="fa:16:3e:00:00:09",
+        addresses=("10.0.0.2/24",),
+        guests={"10.0.0.2": GUEST},
+    )
+    space = host._metadata._place.name(NETWORK)
+    fetch = ["ip", "netns", "exec", space, "curl", "-s", "--interface", "10.0.0.2", "http://169.254.169.254"]
+
+    def get(path: str) -> str:
+        return subprocess.run([*fetch[:-1], fetch[-1] + path], capture_output=True, text=True, timeout=10).stdout
+
+    host.serve_metadata([port], [BASE])
+    assert get("/openstack/latest/meta_data.json") == '{"uuid":"%s"}' % GUEST
+    assert get("/latest/meta-data/instance-id") == "i-1"
+    assert get("/latest/user-data") == "#!/bin/sh\n"
+    host.serve_metadata([port], [BASE])
+    assert "no such metadata" in get("/nothing")
+    host.serve_metadata([], [BASE])
+    assert not Path("/run/netns", space).exists()
