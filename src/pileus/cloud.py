@@ -9,21 +9,16 @@ from pileus.core.http import App, Service
 from pileus.core.reconcile import Controller, Reconciler
 from pileus.core.watch import Watch
 from pileus.services.compute import api as compute
-from pileus.services.compute import bootstrap as compute_bootstrap
-from pileus.services.compute import reconcile as compute_reconcile
 from pileus.services.identity import api as identity
 from pileus.services.identity import bootstrap as identity_bootstrap
 from pileus.services.identity import tokens
 from pileus.services.image import api as image
 from pileus.services.image import reconcile as image_reconcile
-from pileus.services.network import api as network
-from pileus.services.network import bootstrap as network_bootstrap
-from pileus.services.placement import api as placement
 
 
 def services() -> list[Service]:
     """All APIs, in the order of the catalog."""
-    return [identity.api, image.api, placement.api, compute.api, compute.node_api, network.api]
+    return [identity.api, image.api, compute.api]
 
 
 CATALOG = (
@@ -50,15 +45,9 @@ class Cloud:
         self.controller = Controller(self.db, self.watch, self.reconcilers())
 
     def reconcilers(self) -> list[Reconciler]:
-        found = [
-            *compute_reconcile.reconcilers(self.db, self.settings),
+        return [
             *image_reconcile.reconcilers(self.db, self.settings),
         ]
-        if self.settings.mode == "real":
-            from pileus.services.network import reconcile as network_reconcile
-
-            found += network_reconcile.reconcilers(self.db, self.settings)
-        return found
 
     def prepare(self, admin_password: str, host_token: str) -> None:
         """Tables and first rows; nothing changes where they are there already."""
@@ -66,8 +55,6 @@ class Cloud:
         catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
         with self.db.write() as tx:
             identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
-            network_bootstrap.bootstrap(tx, self.settings)
-            compute_bootstrap.bootstrap(tx, self.settings, host_token)
 
     def close(self) -> None:
         self.controller.stop()

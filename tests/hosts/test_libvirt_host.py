@@ -118,7 +118,7 @@ def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Pat
         return subprocess.run([*fetch[:-1], fetch[-1] + path], capture_output=True, text=True, timeout=10).stdout
 
     host.serve_metadata([port], [BASE])
-    assert get("/openstack/latest/meta_data.json") == '{"uuid":"%s"}' % GUEST
+    assert get("/openstack/latest/meta_data.json") == f'{{"uuid":"{GUEST}"}}'
     assert get("/latest/meta-data/instance-id") == "i-1"
     assert get("/latest/user-data") == "#!/bin/sh\n"
     host.serve_metadata([port], [BASE])

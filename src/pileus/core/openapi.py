@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from pileus import __doc__ as about
 from pileus.core.http import Route, Service
 from pileus.core.version import FIRST, Version
 
@@ -34,7 +33,6 @@ def document(service: Service, version: Version | None = None) -> dict[str, Any]
         "info": {
             "title": f"Pileus {service.name}",
             "version": str(at) if service.versions else "1",
-            "summary": about or "",
         },
         "paths": paths,
         "components": {
