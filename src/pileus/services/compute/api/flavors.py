@@ -13,7 +13,7 @@ from pileus.services.compute.rules import flavors as rules
 from pileus.services.compute.service import api
 from pileus.services.compute.store.flavors import FlavorRow
 from pileus.services.compute.types import flavors as types
-from pileus.services.compute.types.common import links, next_links
+from pileus.services.compute.types.fields import links, next_links
 
 SWAP_IS_A_NUMBER = Version(2, 75)
 

@@ -14,7 +14,7 @@ from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.core.paging import Page, limit_of, sorts_of
 from pileus.services.compute.store import flavors as store
 from pileus.services.compute.store.flavors import FlavorRow, Wanted
-from pileus.services.compute.types.common import flag, strict_bool, whole
+from pileus.services.compute.types.fields import flag, strict_bool, whole
 from pileus.services.compute.types.flavors import FlavorCreate, FlavorQuery
 
 SPECS_SHOWN = "os_compute_api:os-flavor-extra-specs:index"

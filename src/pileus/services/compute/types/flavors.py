@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from pileus.core.body import UNSET, Body, Query, Reply, Unset, length, rename, since, until
-from pileus.services.compute.types.common import Flag, Link, Name, Whole
+from pileus.services.compute.types.fields import Flag, Link, Name, Whole
 
 FlavorId = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^(?! )[a-zA-Z0-9. _-]+(?<! )$")]
 Factor = (
@@ -29,7 +29,7 @@ class FlavorCreate(Body):
     swap: Whole = 0
     rxtx_factor: Annotated[Factor, until("2.101")] = 1.0
     is_public: Flag = rename(name="os-flavor-access:is_public", default=True)
-    description: Annotated[str | None, since("2.55"), length(0, 65535)] = None
+    description: Annotated[Annotated[str, length(0, 65535)] | None, since("2.55")] = None
 
 
 class FlavorUpdate(Body):
