@@ -383,12 +383,13 @@ class Exchange:
 
 
 def _given(value: Any, field: str) -> bool:
-    """Whether a dotted field of a body or query was given."""
-    for part in field.split("."):
-        if value is None:
-            return False
-        value = value.get(part, bodies.UNSET) if isinstance(value, Mapping) else getattr(value, part, bodies.UNSET)
-    return value is not bodies.UNSET and value is not None
+    """Whether a dotted field of a body or query was given; of a list, by any of its items."""
+    if not field or value is None or value is bodies.UNSET:
+        return value is not None and value is not bodies.UNSET
+    if isinstance(value, list | tuple):
+        return any(_given(item, field) for item in value)
+    part, _, rest = field.partition(".")
+    return _given(value.get(part) if isinstance(value, Mapping) else getattr(value, part, None), rest)
 
 
 def _as_target(loaded: Any) -> Mapping[str, Any]:
