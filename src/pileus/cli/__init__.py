@@ -1,1 +1,0 @@
-"""Commands that speak the public HTTP API only, as any client would."""

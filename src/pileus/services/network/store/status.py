@@ -1,0 +1,47 @@
+"""Statuses that follow from what OVN has in place."""
+
+from __future__ import annotations
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core.db import Tx, matches
+from pileus.services.network import tables as t
+from pileus.services.network.ovn.topology import HOST_OWNERS, ROUTER_OWNERS
+
+
+class Waiting(msgspec.Struct):
+    """Ids of what should be ACTIVE and does not say so yet."""
+
+    routers: list[str]
+    ports: list[str]
+    floating_ips: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.routers or self.ports or self.floating_ips)
+
+
+_routers = t.routers.c.status != "ACTIVE"
+_ports = (
+    (t.ports.c.status != "ACTIVE") & t.ports.c.admin_state_up & t.ports.c.device_owner.in_(ROUTER_OWNERS + HOST_OWNERS)
+)
+_floating_ips = (t.floating_ips.c.status != "ACTIVE") & t.floating_ips.c.router_id.is_not(None)
+
+
+def waiting(tx: Tx) -> Waiting:
+    return Waiting(
+        routers=tx.scalars(sa.select(t.routers.c.id).where(_routers)),
+        ports=tx.scalars(sa.select(t.ports.c.id).where(_ports)),
+        floating_ips=tx.scalars(sa.select(t.floating_ips.c.id).where(_floating_ips)),
+    )
+
+
+def activate(tx: Tx, waiting: Waiting) -> None:
+    """What OVN has in place is ACTIVE, unless its row has changed its mind meanwhile."""
+    for table, ids, condition in (
+        (t.routers, waiting.routers, _routers),
+        (t.ports, waiting.ports, _ports),
+        (t.floating_ips, waiting.floating_ips, _floating_ips),
+    ):
+        if ids:
+            tx.update(table, matches(table.c.id, ids) & condition, {"status": "ACTIVE"})
