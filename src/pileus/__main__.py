@@ -30,6 +30,7 @@ def parser() -> Parser:
     up.add_argument(
         "--sim", dest="mode", action="store_const", const="sim", help="simulated hosts: no root, no packages"
     )
+    up.add_argument("--quiet", action="store_true", help="print nothing but errors")
     up.add_argument("--config", type=Path, metavar="FILE", help="options as TOML (default STATE/pileus.toml)")
     up.add_argument(
         "--foreground", action="store_true", help="stay in front, as containers and service managers want it"
@@ -109,6 +110,8 @@ def _up(given: argparse.Namespace) -> int:
     if given.foreground:
         return up.foreground(settings)
     up.up(settings)
+    if given.quiet:
+        return 0
     sys.stdout.write(
         f"Pileus is up in {time.monotonic() - began:.1f} s at {settings.url} ({settings.mode} mode, state in {state_dir}).\n"
         f"  openstack --os-cloud pileus catalog list\n"

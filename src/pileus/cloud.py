@@ -5,7 +5,8 @@ from __future__ import annotations
 from pileus.core import policy
 from pileus.core.config import Settings
 from pileus.core.db import Database
-from pileus.core.http import App, Service
+from pileus.core.dispatch import App
+from pileus.core.http import Service
 from pileus.core.reconcile import Controller, Reconciler
 from pileus.core.watch import Watch
 from pileus.services.compute import api as compute

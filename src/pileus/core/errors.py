@@ -140,7 +140,8 @@ def identity_shape(problem: Problem, request_id: str) -> Rendered:
 
 
 def network_shape(problem: Problem, request_id: str) -> Rendered:
-    return _json({"NeutronError": {"type": problem.code, "message": problem.message, "detail": ""}})
+    kind = f"HTTP{problem.code}" if problem.code == type(problem).__name__ else problem.code
+    return _json({"NeutronError": {"type": kind, "message": problem.message, "detail": ""}})
 
 
 def image_shape(problem: Problem, request_id: str) -> Rendered:

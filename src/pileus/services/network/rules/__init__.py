@@ -1,0 +1,34 @@
+"""What other services call; each in the caller's transaction."""
+
+from pileus.services.network.rules.bindings import (
+    bind_port,
+    details,
+    port_of,
+    port_wired,
+    ports_of_devices,
+    unbind_port,
+)
+from pileus.services.network.rules.metadata import metadata_ports
+from pileus.services.network.rules.networks import default_networks, visible_network
+from pileus.services.network.rules.ports import create_port, delete_port, visible_port
+from pileus.services.network.rules.security_groups import visible_security_group
+from pileus.services.network.types.ports import FixedIpWish, PortDetail, PortWish
+
+__all__ = [
+    "FixedIpWish",
+    "PortDetail",
+    "PortWish",
+    "bind_port",
+    "create_port",
+    "default_networks",
+    "delete_port",
+    "details",
+    "metadata_ports",
+    "port_of",
+    "port_wired",
+    "ports_of_devices",
+    "unbind_port",
+    "visible_network",
+    "visible_port",
+    "visible_security_group",
+]

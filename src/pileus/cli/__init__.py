@@ -1,0 +1,1 @@
+"""Commands that speak the public HTTP API only, as any client would."""

@@ -1,0 +1,463 @@
+"""A request's way: authenticate, choose the version and route, decode, load, authorise, handle, commit, encode."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import typing
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import falcon
+import falcon.asgi
+import structlog
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from pileus.core import body as bodies
+from pileus.core import errors
+from pileus.core.config import Settings
+from pileus.core.context import Caller
+from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
+from pileus.core.errors import Problem
+from pileus.core.http import MAX_BODY, Authenticator, Request, Response, Route, Service, Socket, Stream
+from pileus.core.version import FIRST, Version
+from pileus.core.watch import Watch
+
+log = structlog.get_logger("pileus.http")
+_ATTEMPTS = 5
+
+
+class HttpRequest(falcon.asgi.Request):
+    """Falcon's request, which knows whether its client went away before the end of the body."""
+
+    def __init__(self, scope: Any, receive: Any, first_event: Any = None, options: Any = None) -> None:
+        self.cut_off = False
+
+        async def watched() -> Any:
+            found = await receive()
+            if found["type"] == "http.disconnect":
+                self.cut_off = True
+            return found
+
+        super().__init__(scope, watched, first_event=first_event, options=options)
+
+
+class Resource:
+    """All routes of one path of one service, as Falcon wants them: one responder a method."""
+
+    def __init__(self, app: App, service: Service, routes: Sequence[Route], socket: Socket | None) -> None:
+        self._app, self._service = app, service
+        self._by_method: dict[str, list[Route]] = {}
+        for route in routes:
+            self._by_method.setdefault(route.method, []).append(route)
+        if service.answers_head and "GET" in self._by_method:
+            self._by_method.setdefault("HEAD", self._by_method["GET"])
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            setattr(self, f"on_{method.lower()}", self._answer)
+        if socket is not None:
+            self._socket = socket
+            self.on_websocket = self._websocket
+
+    async def _websocket(self, req: Any, ws: Any, **parameters: str) -> None:
+        await self._socket(ws, req, self._app.db, **parameters)
+
+    async def _answer(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, **parameters: str) -> None:
+        await self._app.answer(self._service, self._by_method, req, resp, parameters)
+
+
+class App:
+    """Several services behind one port."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        db: Database,
+        watch: Watch,
+        authenticate: Authenticator,
+        threads: int = 16,
+        settings: Settings | None = None,
+    ) -> None:
+        self.services, self.db, self.watch, self.authenticate = list(services), db, watch, authenticate
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self.settings = settings or Settings()
+        self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App(request_type=HttpRequest)
+        self.asgi.req_options.strip_url_path_trailing_slash = True
+        self.asgi.ws_options.max_receive_queue = 32
+        for service in self.services:
+            self._add(service)
+
+    @property
+    def routes(self) -> list[Route]:
+        return [route for service in self.services for route in service.routes]
+
+    def _add(self, service: Service) -> None:
+        paths: dict[str, list[Route]] = {}
+        for route in service.routes:
+            if service.policy is not None:
+                missing = {route.policy, *route.policies.values()} - {None, *service.policy.names}
+                if missing:
+                    raise KeyError(f"{route.method} {route.path}: {service.name} has no policy rule {missing}")
+            paths.setdefault(route.path if route.root else service.prefix + route.path, []).append(route)
+        for path in service.sockets:
+            paths.setdefault(service.prefix + path, [])
+        for path, routes in sorted(paths.items()):
+            socket = service.sockets.get(path.removeprefix(service.prefix))
+            self.asgi.add_route(path, Resource(self, service, routes, socket))
+        self.asgi.add_sink(self._nowhere(service), prefix=service.prefix + "(/|$)")
+
+    def _nowhere(self, service: Service) -> Any:
+        async def sink(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_: str) -> None:
+            await self.answer(service, {}, req, resp, {})
+
+        return sink
+
+    async def answer(
+        self,
+        service: Service,
+        by_method: Mapping[str, Sequence[Route]],
+        req: falcon.asgi.Request,
+        resp: falcon.asgi.Response,
+        parameters: Mapping[str, str],
+    ) -> None:
+        """Do one request. Every exception becomes an answer in the service's shape."""
+        request_id = "req-" + str(uuid.uuid4())
+        version = FIRST
+        method = req.method
+        try:
+            request = self._request(service, req, parameters, request_id)
+            version = negotiate(service, request.headers)
+            routes = by_method.get(method, ())
+            largest = max((route.max_body for route in routes), default=MAX_BODY)
+            if largest:
+                request.raw = await _read(req, largest)
+            else:
+                request.stream = _chunks(req)
+            exchange = Exchange(self, service, request, version)
+            loop = asyncio.get_running_loop()
+            route = exchange.choose(by_method)
+            exchange.route = route
+            if route.is_async:
+                arguments = await loop.run_in_executor(self.pool, exchange.prepare)
+                outcome = await route.handler(**arguments)
+                status, headers, payload, kind = exchange.finish(outcome)
+            else:
+                status, headers, payload, kind = await loop.run_in_executor(self.pool, exchange.run)
+        except Problem as problem:
+            payload, kind = service.shape(problem, request_id)
+            status, headers = problem.status, problem.headers
+            if status == 401 and service.www_authenticate:
+                headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
+        except Exception:
+            log.exception("a request failed", method=method, path=req.path, request_id=request_id, service=service.name)
+            failure = Problem(f"Pileus failed to answer. The log has the reason under {request_id}.")
+            payload, kind = service.shape(failure, request_id)
+            status, headers = 500, {}
+        resp.status = falcon.util.code_to_http_status(status)
+        resp.set_header("X-Openstack-Request-Id", request_id)
+        for name, value in headers.items():
+            resp.set_header(name, value)
+        if service.request_id_header:
+            resp.set_header(service.request_id_header, request_id)
+        if service.versions is not None and version != FIRST:
+            resp.set_header(service.versions.header, f"{service.versions.name} {version}")
+            if service.versions.legacy_header:
+                resp.set_header(service.versions.legacy_header, str(version))
+        if service.vary:
+            resp.set_header("Vary", service.vary)
+        if isinstance(payload, Stream):
+            resp.content_type = kind
+            if payload.length is not None:
+                resp.set_header("Content-Length", str(payload.length))
+            if method != "HEAD":
+                resp.stream = payload.chunks
+        elif payload is not None:
+            resp.content_type = kind
+            resp.data = payload
+            if method == "HEAD":
+                resp.set_header("Content-Length", str(len(payload)))
+                resp.data = None
+
+    def _request(
+        self, service: Service, req: falcon.asgi.Request, parameters: Mapping[str, str], request_id: str
+    ) -> Request:
+        for name, value in parameters.items():
+            if "\x00" in value or len(value) > 1024:
+                raise errors.BadRequest(f"{name} must have at most 1024 characters and no NUL.")
+        return Request(
+            req.method,
+            req.path,
+            req.query_string,
+            req.headers_lower,
+            req.forwarded_prefix.removesuffix("/"),
+            service.prefix,
+            parameters,
+            b"",
+            req.remote_addr or "",
+            request_id,
+        )
+
+
+class Exchange:
+    """One request on its way through authenticate, decode, load, authorise, handle, commit."""
+
+    route: Route
+
+    def __init__(self, app: App, service: Service, request: Request, version: Version) -> None:
+        self.app, self.service, self.request, self.version = app, service, request, version
+
+    def choose(self, by_method: Mapping[str, Sequence[Route]]) -> Route:
+        """The route for the method, the action in the body and the version."""
+        request = self.request
+        routes = by_method.get(request.method)
+        if not by_method:
+            raise errors.NotFound(f"There is nothing at {request.path}.", code="HTTPNotFound")
+        if routes is None:
+            allow = ", ".join(sorted(by_method))
+            raise errors.MethodNotAllowed(
+                f"{request.method} is not possible on {request.path}; possible are {allow}.", headers={"Allow": allow}
+            )
+        named = [route for route in routes if route.action is not None]
+        if named:
+            routes = self._of_action(named) or [route for route in routes if route.action is None]
+            if not routes:
+                raise errors.BadRequest(
+                    "There is no such action: the body must be a JSON object with one action as its key."
+                )
+        for route in routes:
+            if self.version in route.window:
+                return route
+        raise errors.NotFound(f"{request.method} {request.path} does not exist in version {self.version}.")
+
+    def _of_action(self, named: Sequence[Route]) -> list[Route]:
+        value = self.request.json
+        if not isinstance(value, dict):
+            return []
+        found = [route for route in named if route.action in value]
+        if found and len(value) > 1:
+            raise errors.BadRequest(f"One action at a time: the body has {', '.join(sorted(map(str, value)))[:255]}.")
+        return found
+
+    def run(self) -> tuple[int, dict[str, str], Any, str]:
+        """A synchronous route, in its transaction."""
+        route = self.route
+        if route.own_transactions:
+            return self.finish(route.handler(**self.prepare()))
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self.app.db.write() if route.writes else self.app.db.read() as tx:
+                    arguments = self._arguments(tx)
+                    # encoded before the commit, so that a reply that can't be encoded changes nothing
+                    return self.finish(route.handler(**arguments))
+            except DBAPIError as error:
+                self._database_refused(error, attempt)
+        raise AssertionError("unreachable")
+
+    def _database_refused(self, error: DBAPIError, attempt: int) -> None:
+        """Go on to the next attempt, or raise what the caller is told."""
+        if isinstance(error, IntegrityError):
+            if is_reference_violation(error):
+                raise errors.Conflict(
+                    "Something that this refers to is gone, or something still refers to this."
+                ) from error
+            if is_unique_violation(error):
+                raise errors.Conflict("This exists already.") from error
+        if not is_transient(error) or attempt == _ATTEMPTS - 1:
+            raise error
+
+    def prepare(self) -> dict[str, Any]:
+        """The arguments of a handler that opens its own transactions."""
+        with self.app.db.read() as tx:
+            return self._arguments(tx)
+
+    def _arguments(self, tx: Tx) -> dict[str, Any]:
+        """Authenticate, decode, load, authorise; then what the handler takes, by name."""
+        route, request = self.route, self.request
+        caller = self._caller(tx)
+        have: dict[str, Any] = {
+            **request.parameters,
+            "tx": tx,
+            "db": self.app.db,
+            "watch": self.app.watch,
+            "settings": self.app.settings,
+            "caller": caller,
+            "request": request,
+        }
+        if route.body_type is not None:
+            have["body"] = self._body()
+        if route.query_type is not None:
+            have["query"] = bodies.decode_query(request.query, route.query_type, self.version, self._name)
+        if route.load is not None:
+            loaded = self._load(route.load, caller, have)
+            have[route.loaded_name or "loaded"] = loaded
+        else:
+            loaded = None
+        self._authorise(caller, have, loaded)
+        return {name: have[name] for name in route.names}
+
+    def _load(self, load: Callable[..., Any], caller: Caller, have: Mapping[str, Any]) -> Any:
+        policy, rule = self.service.policy, self.route.policy
+        try:
+            return _call(load, have)
+        except errors.NotFound:
+            if self.service.forbidden_before_missing and policy is not None and rule is not None:
+                policy.enforce(rule, caller, {})
+            raise
+
+    @property
+    def _name(self) -> str:
+        return self.service.versions.name if self.service.versions else self.service.name
+
+    def _caller(self, tx: Tx) -> Caller:
+        headers = self.request.headers
+        token = headers.get("x-auth-token") or headers.get("x-storage-token")
+        policy = self.service.policy
+        if not token:
+            if not self.route.public:
+                raise errors.Unauthorized(
+                    "The request you have made requires authentication: give a token in X-Auth-Token."
+                )
+            caller = Caller(user_id="", project_id=None)
+        else:
+            try:
+                caller = self.app.authenticate(tx, token, headers.get("x-service-token"))
+            except errors.Unauthorized:
+                if not self.route.public:
+                    raise
+                caller = Caller(user_id="")
+        inbound = headers.get("x-openstack-request-id")
+        known = inbound if inbound and inbound.startswith("req-") and len(inbound) == 40 else None
+
+        def allows(rule: str, target: Mapping[str, Any] | None = None) -> bool:
+            return policy is None or policy.allows(rule, here, target)
+
+        here = caller.at(self.request.request_id, known, self.version, allows)
+        return here
+
+    def _body(self) -> Any:
+        request, kind = self.request, self.route.body_type
+        if self.route.action is not None:
+            value = request.json[self.route.action]
+            return bodies.convert(value, kind, self.version, self._name, self.route.action)
+        if kind is bytes:
+            return request.raw
+        if not request.raw:
+            if type(None) in typing.get_args(kind):
+                return None
+            raise errors.BadRequest("This request needs a JSON body.")
+        return bodies.decode(request.raw, kind, self.version, self._name)
+
+    def _authorise(self, caller: Caller, have: Mapping[str, Any], loaded: Any) -> None:
+        route, policy = self.route, self.service.policy
+        if policy is None or (route.policy is None and not route.policies):
+            return
+        target: Mapping[str, Any] | None
+        if route.target is not None:
+            target = _call(route.target, have)
+        elif loaded is not None:
+            target = _as_target(loaded)
+        else:
+            target = None
+        if route.policy is not None:
+            policy.enforce(route.policy, caller, target)
+        for field, rule in route.policies.items():
+            if _given(have.get("body"), field) or _given(have.get("query"), field):
+                policy.enforce(rule, caller, target)
+
+    def finish(self, outcome: Any) -> tuple[int, dict[str, str], Any, str]:
+        """status, headers, payload, content type."""
+        status = self.route.status(self.version)
+        if isinstance(outcome, Stream):
+            return outcome.status, dict(outcome.headers), outcome, outcome.content_type
+        headers: dict[str, str] = {}
+        kind = errors.JSON
+        if isinstance(outcome, Response):
+            status, headers, kind = outcome.status or status, dict(outcome.headers), outcome.content_type
+            outcome = outcome.body
+        if outcome is None:
+            return status, headers, None, kind
+        if isinstance(outcome, bytes):
+            return status, headers, outcome, kind
+        return status, headers, bodies.encode(outcome, self.version), kind
+
+
+def _given(value: Any, field: str) -> bool:
+    """Whether a dotted field of a body or query was given; of a list, by any of its items."""
+    if not field or value is None or value is bodies.UNSET:
+        return value is not None and value is not bodies.UNSET
+    if isinstance(value, list | tuple):
+        return any(_given(item, field) for item in value)
+    part, _, rest = field.partition(".")
+    return _given(value.get(part) if isinstance(value, Mapping) else getattr(value, part, None), rest)
+
+
+def _as_target(loaded: Any) -> Mapping[str, Any]:
+    if isinstance(loaded, Mapping):
+        return loaded
+    return {name: getattr(loaded, name) for name in loaded.__struct_fields__}
+
+
+_signatures: dict[Callable[..., Any], tuple[str, ...]] = {}
+
+
+def _call(function: Callable[..., Any], have: Mapping[str, Any]) -> Any:
+    names = _signatures.get(function)
+    if names is None:
+        names = _signatures[function] = tuple(inspect.signature(function).parameters)
+    return function(**{name: have[name] for name in names})
+
+
+def negotiate(service: Service, headers: Mapping[str, str]) -> Version:
+    """The microversion that the headers ask for. Raises BadRequest (malformed) or NotAcceptable (out of range)."""
+    versions = service.versions
+    if versions is None:
+        return FIRST
+    asked = None
+    for item in headers.get(versions.header.lower(), "").split(","):
+        words = item.split()
+        if len(words) == 2 and words[0].lower() == versions.name:
+            asked = words[1]
+        elif len(words) == 1 and words[0].lower() == versions.name:
+            raise errors.BadRequest(f"{versions.header} must be '{versions.name} X.Y', got '{item.strip()[:64]}'.")
+    if asked is None and versions.legacy_header:
+        asked = headers.get(versions.legacy_header.lower())
+    if asked is None:
+        return versions.first
+    if asked.lower() == "latest":
+        return versions.last
+    try:
+        version = Version.parse(asked)
+    except ValueError:
+        raise errors.BadRequest(
+            f"API version '{asked[:64]}' is not of the form MAJOR.MINOR; {versions.name} has {versions.first} to {versions.last}."
+        ) from None
+    if not versions.first <= version <= versions.last:
+        raise errors.NotAcceptable(
+            f"Version {version} is not supported by {versions.name}; it has {versions.first} to {versions.last}.",
+            min_version=str(versions.first),
+            max_version=str(versions.last),
+        )
+    return version
+
+
+async def _chunks(req: falcon.asgi.Request) -> AsyncIterator[bytes]:
+    """The body piece by piece. Raises BadRequest where it ends too early."""
+    async for chunk in req.stream:
+        yield chunk
+    if isinstance(req, HttpRequest) and req.cut_off:
+        raise errors.BadRequest("The client went away before the end of the request's body.")
+
+
+async def _read(req: falcon.asgi.Request, limit: int) -> bytes:
+    if req.content_length is not None and req.content_length > limit:
+        raise errors.TooLarge(f"The request body has {req.content_length} bytes; the limit is {limit}.")
+    if not req.content_length and not req.get_header("transfer-encoding"):
+        return b""
+    chunks, size = [], 0
+    async for chunk in req.stream:
+        size += len(chunk)
+        if size > limit:
+            raise errors.TooLarge(f"The request body has more than {limit} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,50 @@
+"""Who sees what. What is not seen is not found; what is seen and may not be changed is forbidden (by policy, in dispatch)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from pileus.core.body import Unset
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.errors import BadRequest, NotFound
+from pileus.services.network.store import common
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+def sees_all(caller: Caller) -> bool:
+    return not caller.roles.isdisjoint({"admin", "service"})
+
+
+def visible(
+    tx: Tx,
+    caller: Caller,
+    table: sa.Table,
+    kind: type[R],
+    row_id: str,
+    seen_by: Callable[[str | None], sa.ColumnElement[bool]],
+    title: str,
+) -> R:
+    """Raises NotFound, of the type `<title>NotFound`."""
+    found = common.find_seen(tx, table, kind, row_id[:64], None if sees_all(caller) else seen_by(caller.project_id))
+    if found is None:
+        raise NotFound(f"{title} {row_id[:64]} could not be found.", code=f"{title}NotFound")
+    return found
+
+
+def owner(caller: Caller, project_id: str | Unset, tenant_id: str | Unset) -> str:
+    """Whose a new thing will be. Raises BadRequest where a caller who is no administrator asks for another project."""
+    wanted = project_id or tenant_id or caller.project_id or ""
+    if project_id and tenant_id and project_id != tenant_id:
+        raise BadRequest("'project_id' and 'tenant_id' do not match.")
+    if wanted != caller.project_id and not sees_all(caller):
+        raise BadRequest(
+            f"Specifying a project_id other than that of your token ({caller.project_id}) takes the admin role."
+        )
+    assert isinstance(wanted, str)
+    return wanted

@@ -1,0 +1,100 @@
+"""What compute asks of ports: bind, unbind, wired, all about them in few statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pileus.core.context import Caller
+from pileus.core.db import Tx
+from pileus.core.errors import Conflict, NotFound
+from pileus.services.network import tables
+from pileus.services.network.rules import ports as port_rules
+from pileus.services.network.store import addresses as address_store
+from pileus.services.network.store import common
+from pileus.services.network.store import ports as store
+from pileus.services.network.types.ports import FixedIp, PortDetail
+from pileus.services.network.types.rows import FloatingIpRow, NetworkRow, PortRow, SubnetRow
+
+
+def port_of(tx: Tx, port_id: str) -> PortRow | None:
+    return common.find(tx, tables.ports, PortRow, port_id)
+
+
+def bind_port(tx: Tx, caller: Caller, port_id: str, host: str, device_id: str, device_owner: str) -> PortRow:
+    """Give a port to a device on a host ("" while the host is not chosen). It is ACTIVE when the host has wired it.
+
+    Raises NotFound (PortNotFound), Conflict (PortInUse) where another device has it.
+    """
+    port = _existing(tx, port_id)
+    if port.device_id and port.device_id != device_id:
+        raise Conflict(f"Port {port_id} is in use by device {port.device_id}.", code="PortInUse")
+    values: dict[str, Any] = {"device_id": device_id, "device_owner": device_owner}
+    if host != port.binding_host:
+        values |= {"binding_host": host, "status": "DOWN"}
+    if all(getattr(port, field) == value for field, value in values.items()):
+        return port
+    new = common.change(tx, tables.ports, port, values)
+    port_rules.changed(tx, port, new)
+    return new
+
+
+def unbind_port(tx: Tx, caller: Caller, port_id: str) -> None:
+    """The port stays, with its addresses, for another device. Nothing happens where it is gone."""
+    port = port_of(tx, port_id)
+    if port is None:
+        return
+    values = {"device_id": "", "device_owner": "", "binding_host": "", "binding_profile": {}, "status": "DOWN"}
+    common.change(tx, tables.ports, port, values)
+    port_rules.changed(tx, port)
+
+
+def port_wired(tx: Tx, port_id: str, wired: bool) -> None:
+    """A guest's port is ACTIVE while its host reports its flows in place."""
+    port = port_of(tx, port_id)
+    if port is None or not port.device_owner.startswith("compute:"):
+        return
+    status = "ACTIVE" if wired and port.admin_state_up else "DOWN"
+    if port.status != status:
+        common.change(tx, tables.ports, port, {"status": status})
+
+
+def ports_of_devices(tx: Tx, device_ids: Iterable[str]) -> dict[str, list[PortDetail]]:
+    """Every device's ports in the order of their making, in seven statements however many there are."""
+    wanted = list(dict.fromkeys(device_ids))
+    found: dict[str, list[PortDetail]] = {device_id: [] for device_id in wanted}
+    for detail in details(tx, store.of_devices(tx, wanted)):
+        found[detail.port.device_id].append(detail)
+    return found
+
+
+def details(tx: Tx, ports: Sequence[PortRow]) -> list[PortDetail]:
+    """All about some ports, in their order."""
+    ids = [port.id for port in ports]
+    networks = common.rows_by_id(tx, tables.networks, NetworkRow, {port.network_id for port in ports})
+    fixed = address_store.of_ports(tx, ids)
+    subnet_ids = {row.subnet_id for rows in fixed.values() for row in rows}
+    subnets = common.rows_by_id(tx, tables.subnets, SubnetRow, subnet_ids)
+    floating: dict[str, list[FloatingIpRow]] = defaultdict(list)
+    for row in store.floating_ips_of(tx, ids):
+        floating[row.port_id or ""].append(row)
+    groups = {group.id: group for group in store.groups(tx, ids)}
+    group_ids = store.group_ids(tx, ids)
+    return [
+        PortDetail(
+            port=port,
+            network=networks[port.network_id],
+            fixed_ips=[FixedIp(row.ip_address, subnets[row.subnet_id]) for row in fixed[port.id]],
+            floating_ips=floating[port.id],
+            security_groups=[groups[group_id] for group_id in group_ids[port.id]],
+        )
+        for port in ports
+    ]
+
+
+def _existing(tx: Tx, port_id: str) -> PortRow:
+    port = port_of(tx, port_id)
+    if port is None:
+        raise NotFound(f"Port {port_id} could not be found.", code="PortNotFound")
+    return port

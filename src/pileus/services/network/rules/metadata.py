@@ -1,0 +1,103 @@
+"""The port by which each network with DHCP reaches the metadata service: made, addressed and dropped with its subnets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from pileus.core.db import Tx, new_id
+from pileus.node.desired import MetadataPort
+from pileus.services.network import addresses, tables
+from pileus.services.network.store import addresses as address_store
+from pileus.services.network.store import common
+from pileus.services.network.store import ports as port_store
+from pileus.services.network.store import subnets as subnet_store
+from pileus.services.network.types.rows import NetworkRow, PortRow, SubnetRow
+
+OWNER = "network:distributed"
+OWN_PORTS = (OWNER, "network:dhcp")
+"""Device owners of ports that go with their network or subnet."""
+
+
+def ensure(tx: Tx, network: NetworkRow) -> None:
+    """One port with an address of each IPv4 subnet with DHCP, where the network has any subnet with DHCP."""
+    subnets = [subnet for subnet in subnet_store.of_networks(tx, [network.id]) if subnet.enable_dhcp]
+    port = port_store.metadata_port(tx, network.id)
+    if not subnets:
+        if port is not None:
+            drop(tx, port)
+        return
+    if port is None:
+        port = _create(tx, network)
+    held = {row.subnet_id for row in address_store.of_ports(tx, [port.id])[port.id]}
+    wanted = {subnet.id: subnet for subnet in subnets if subnet.ip_version == 4}
+    for subnet_id in held - set(wanted):
+        address_store.release(tx, port.id, subnet_id)
+    for subnet_id in set(wanted) - held:
+        _take_any(tx, wanted[subnet_id], port)
+
+
+def drop(tx: Tx, port: PortRow) -> None:
+    address_store.release(tx, port.id)
+    port_store.set_groups(tx, port.id, [])
+    common.remove(tx, tables.ports, port.id)
+
+
+def metadata_ports(tx: Tx, host: str) -> list[MetadataPort]:
+    """Per network with DHCP that has a guest's port on this host."""
+    guests = port_store.of_host(tx, host, "compute:")
+    ports = port_store.metadata_ports(tx, sorted({port.network_id for port in guests}))
+    fixed = address_store.of_ports(tx, [port.id for port in (*guests, *ports)])
+    subnet_ids = {row.subnet_id for rows in fixed.values() for row in rows}
+    prefixes = {
+        subnet.id: subnet.cidr.split("/")[1]
+        for subnet in common.rows_by_id(tx, tables.subnets, SubnetRow, subnet_ids).values()
+    }
+    by_network: dict[str, dict[str, str]] = defaultdict(dict)
+    for guest in guests:
+        by_network[guest.network_id].update({row.ip_address: guest.device_id for row in fixed[guest.id]})
+    return [
+        MetadataPort(
+            network_id=port.network_id,
+            port_id=port.id,
+            mac=port.mac_address,
+            addresses=tuple(f"{row.ip_address}/{prefixes[row.subnet_id]}" for row in fixed[port.id]),
+            guests=by_network[port.network_id],
+        )
+        for port in ports
+    ]
+
+
+def _create(tx: Tx, network: NetworkRow) -> PortRow:
+    port = PortRow(
+        id=new_id(),
+        project_id=network.project_id,
+        network_id=network.id,
+        name="",
+        mac_address=addresses.new_mac(),
+        admin_state_up=True,
+        status="ACTIVE",
+        device_id=f"ovnmeta-{network.id}",
+        device_owner=OWNER,
+        port_security_enabled=False,
+        binding_host="",
+        binding_profile={},
+        vnic_type="normal",
+        allowed_address_pairs=[],
+        extra_dhcp_opts=[],
+        dns_name="",
+        dns_domain="",
+        description="",
+        created_at=tx.now,
+        updated_at=tx.now,
+        revision_number=1,
+    )
+    tx.insert(tables.ports, port)
+    return port
+
+
+def _take_any(tx: Tx, subnet: SubnetRow, port: PortRow) -> None:
+    """An address of the subnet, or none where all are taken."""
+    for pool in addresses.ranges(subnet.allocation_pools):
+        while (found := address_store.next_of(tx, subnet.id, subnet.ip_version, pool)) is not None:
+            if address_store.take(tx, subnet.id, found, port.id):
+                return

@@ -1,0 +1,56 @@
+"""How much a project may have of each noun."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.core.errors import Conflict
+from pileus.services.network import tables
+from pileus.services.network.store import common
+from pileus.services.network.store import quotas as store
+
+DEFAULTS = {
+    "network": 100,
+    "subnet": 100,
+    "subnetpool": -1,
+    "port": 500,
+    "router": 10,
+    "floatingip": 50,
+    "security_group": 10,
+    "security_group_rule": 100,
+    "rbac_policy": 10,
+}
+_TABLES: dict[str, sa.Table] = {
+    "network": tables.networks,
+    "subnet": tables.subnets,
+    "subnetpool": tables.subnetpools,
+    "port": tables.ports,
+    "router": tables.routers,
+    "floatingip": tables.floating_ips,
+    "security_group": tables.security_groups,
+    "security_group_rule": tables.security_group_rules,
+    "rbac_policy": tables.rbac_policies,
+}
+MAX_ROUTES = 30
+
+
+def limits(tx: Tx, project_id: str) -> dict[str, int]:
+    return DEFAULTS | store.limits(tx, project_id)
+
+
+def used(tx: Tx, project_id: str, resource: str) -> int:
+    return common.count(tx, _TABLES[resource], project_id)
+
+
+def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
+    """Raises Conflict (OverQuota) where `more` of a noun would exceed the project's limit."""
+    own = store.limit(tx, project_id, resource)
+    limit = DEFAULTS[resource] if own is None else own
+    if limit < 0:
+        return
+    have = used(tx, project_id, resource)
+    if have + more > limit:
+        raise Conflict(
+            f"Quota exceeded for resources: ['{resource}']. The project has {have} of {limit}.", code="OverQuota"
+        )

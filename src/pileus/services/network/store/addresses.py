@@ -1,0 +1,73 @@
+"""Fixed IPs: which addresses of a subnet are taken, and taking one."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx, matches
+from pileus.services.network.addresses import Range, next_free, pack
+from pileus.services.network.tables import fixed_ips, ports
+from pileus.services.network.types.rows import FixedIpRow
+
+
+def take(tx: Tx, subnet_id: str, ip_address: str, port_id: str) -> bool:
+    """False where a port has it already. Race-free: the primary key decides."""
+    at = ipaddress.ip_address(ip_address)
+    return tx.insert_new(fixed_ips, FixedIpRow(subnet_id, pack(at), str(at), port_id))
+
+
+def next_of(tx: Tx, subnet_id: str, version: int, pool: Range) -> str | None:
+    """The address of the pool to give next, None where all are taken."""
+    kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
+    inside = (fixed_ips.c.subnet_id == subnet_id) & fixed_ips.c.packed.between(
+        f"{pool.first:032x}", f"{pool.last:032x}"
+    )
+    highest = tx.scalar(sa.select(sa.func.max(fixed_ips.c.packed)).where(inside))
+    taken = [] if highest is None else [int(highest, 16)]
+    if taken and taken[0] == pool.last:
+        taken = [int(p, 16) for p in tx.scalars(sa.select(fixed_ips.c.packed).where(inside).order_by("packed"))]
+    found = next_free(pool, taken)
+    return None if found is None else str(kind(found))
+
+
+def of_ports(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[FixedIpRow]]:
+    """Each port's addresses, IPv4 first."""
+    found: dict[str, list[FixedIpRow]] = {port_id: [] for port_id in port_ids}
+    if port_ids:
+        statement = sa.select(fixed_ips).where(matches(fixed_ips.c.port_id, port_ids)).order_by(fixed_ips.c.packed)
+        for row in tx.rows(FixedIpRow, statement):
+            found[row.port_id].append(row)
+    return found
+
+
+def release(tx: Tx, port_id: str, subnet_id: str | None = None, ip_address: str | None = None) -> None:
+    mine = fixed_ips.c.port_id == port_id
+    if subnet_id is not None:
+        mine &= fixed_ips.c.subnet_id == subnet_id
+    if ip_address is not None:
+        mine &= fixed_ips.c.ip_address == ip_address
+    tx.delete(fixed_ips, mine)
+
+
+def holder(tx: Tx, network_id: str, ip_address: str) -> str | None:
+    """The id of the port that has an address on a network."""
+    statement = (
+        sa.select(fixed_ips.c.port_id)
+        .join(ports, ports.c.id == fixed_ips.c.port_id)
+        .where(ports.c.network_id == network_id, fixed_ips.c.ip_address == ip_address)
+    )
+    found: str | None = tx.scalar(statement)
+    return found
+
+
+def holders(tx: Tx, subnet_id: str) -> list[tuple[str, str, str]]:
+    """(port id, device owner, address) of every address of a subnet."""
+    statement = (
+        sa.select(fixed_ips.c.port_id, ports.c.device_owner, fixed_ips.c.ip_address)
+        .join(ports, ports.c.id == fixed_ips.c.port_id)
+        .where(fixed_ips.c.subnet_id == subnet_id)
+    )
+    return [(str(a), str(b), str(c)) for a, b, c in tx.execute(statement)]

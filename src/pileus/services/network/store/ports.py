@@ -1,0 +1,124 @@
+"""Statements on ports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx, matches
+from pileus.services.network.tables import (
+    fixed_ips,
+    floating_ips,
+    networks,
+    port_security_groups,
+    ports,
+    security_groups,
+    subnets,
+)
+from pileus.services.network.types.rows import FloatingIpRow, PortRow, SecurityGroupRow
+
+
+def seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
+    """Ports of the project and those on its networks."""
+    owned = sa.select(networks.c.id).where(networks.c.project_id == project_id)
+    return (ports.c.project_id == project_id) | ports.c.network_id.in_(owned)
+
+
+def of_network(tx: Tx, network_id: str) -> list[PortRow]:
+    return tx.rows(PortRow, sa.select(ports).where(ports.c.network_id == network_id))
+
+
+def of_devices(tx: Tx, device_ids: Sequence[str]) -> list[PortRow]:
+    if not device_ids:
+        return []
+    statement = sa.select(ports).where(matches(ports.c.device_id, device_ids))
+    return tx.rows(PortRow, statement.order_by(ports.c.created_at, ports.c.id))
+
+
+def of_host(tx: Tx, host: str, owner_prefix: str) -> list[PortRow]:
+    mine = (ports.c.binding_host == host) & ports.c.device_owner.startswith(owner_prefix, autoescape=True)
+    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.created_at, ports.c.id))
+
+
+def of_device_owner(tx: Tx, device_id: str, *owners: str) -> list[PortRow]:
+    mine = (ports.c.device_id == device_id) & ports.c.device_owner.in_(owners)
+    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.created_at, ports.c.id))
+
+
+def on_subnet(tx: Tx, subnet_id: str, owner: str) -> list[PortRow]:
+    """Ports of a device owner that have an address of a subnet."""
+    statement = (
+        sa.select(ports)
+        .join(fixed_ips, fixed_ips.c.port_id == ports.c.id)
+        .where(fixed_ips.c.subnet_id == subnet_id, ports.c.device_owner == owner)
+    )
+    return tx.rows(PortRow, statement)
+
+
+def metadata_port(tx: Tx, network_id: str) -> PortRow | None:
+    mine = (ports.c.network_id == network_id) & (ports.c.device_owner == "network:distributed")
+    return tx.row(PortRow, sa.select(ports).where(mine).limit(1))
+
+
+def metadata_ports(tx: Tx, network_ids: Sequence[str]) -> list[PortRow]:
+    if not network_ids:
+        return []
+    mine = matches(ports.c.network_id, network_ids) & (ports.c.device_owner == "network:distributed")
+    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.id))
+
+
+def group_ids(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {port_id: [] for port_id in port_ids}
+    if port_ids:
+        statement = sa.select(port_security_groups).where(matches(port_security_groups.c.port_id, port_ids))
+        for port_id, group_id in tx.execute(statement.order_by(port_security_groups.c.security_group_id)):
+            found[port_id].append(group_id)
+    return found
+
+
+def groups(tx: Tx, port_ids: Sequence[str]) -> list[SecurityGroupRow]:
+    """The groups of some ports, each once."""
+    if not port_ids:
+        return []
+    mine = sa.select(port_security_groups.c.security_group_id).where(matches(port_security_groups.c.port_id, port_ids))
+    return tx.rows(SecurityGroupRow, sa.select(security_groups).where(security_groups.c.id.in_(mine)))
+
+
+def set_groups(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
+    tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
+    tx.insert_all(
+        port_security_groups, [{"port_id": port_id, "security_group_id": group} for group in dict.fromkeys(groups)]
+    )
+
+
+def floating_ips_of(tx: Tx, port_ids: Sequence[str]) -> list[FloatingIpRow]:
+    if not port_ids:
+        return []
+    statement = sa.select(floating_ips).where(matches(floating_ips.c.port_id, port_ids))
+    return tx.rows(FloatingIpRow, statement.order_by(floating_ips.c.created_at, floating_ips.c.id))
+
+
+def free_floating_ips(tx: Tx, port_id: str) -> list[str]:
+    """Take a port's floating IPs from it; their ids."""
+    mine = floating_ips.c.port_id == port_id
+    found = tx.scalars(sa.select(floating_ips.c.id).where(mine))
+    values = {
+        "port_id": None,
+        "fixed_ip_address": None,
+        "router_id": None,
+        "status": "DOWN",
+        "updated_at": tx.now,
+        "revision_number": floating_ips.c.revision_number + 1,
+    }
+    if found:
+        tx.update(floating_ips, mine, values)
+    return found
+
+
+def dhcp_networks(tx: Tx, network_ids: Sequence[str]) -> set[str]:
+    """Which of the networks have a subnet with DHCP."""
+    if not network_ids:
+        return set()
+    mine = matches(subnets.c.network_id, network_ids) & subnets.c.enable_dhcp
+    return set(tx.scalars(sa.select(subnets.c.network_id).where(mine).distinct()))
