@@ -47,6 +47,8 @@ def parser() -> Parser:
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
 
+    _command(commands, "status", "what runs, where, and what is wrong")
+
     routes = _command(commands, "routes", "list the API's operations")
     routes.add_argument("--json", action="store_true", help="as a JSON list of service, method, path, action")
 
@@ -131,6 +133,26 @@ def _down(given: argparse.Namespace) -> int:
     return 0
 
 
+def _status(given: argparse.Namespace) -> int:
+    import json
+    from importlib.metadata import version
+
+    from pileus.cli.status import status
+    from pileus.operate import state
+
+    state_dir = _state_dir(given)
+    found = state.running(state_dir)
+    who = found and {
+        "pid": found.pid,
+        "since": found.started,
+        "url": found.settings.url,
+        "mode": found.settings.mode,
+        "version": version("pileus"),
+    }
+    daemons = state_dir / "run" / "daemons.json"
+    return status(state_dir, who, json.loads(daemons.read_text()) if daemons.exists() else [])
+
+
 def _serve(_given: argparse.Namespace) -> int:
     import msgspec
 
@@ -178,7 +200,7 @@ def _openstack(given: argparse.Namespace) -> int:
     os.execv(client, [str(client), *given.arguments])  # noqa: S606
 
 
-_COMMANDS = {"up": _up, "down": _down, "serve": _serve, "routes": _routes, "openstack": _openstack}
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "serve": _serve, "routes": _routes, "openstack": _openstack}
 
 if __name__ == "__main__":
     raise SystemExit(main())
