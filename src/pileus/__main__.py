@@ -142,13 +142,17 @@ def _status(given: argparse.Namespace) -> int:
 
     state_dir = _state_dir(given)
     found = state.running(state_dir)
-    who = found and {
-        "pid": found.pid,
-        "since": found.started,
-        "url": found.settings.url,
-        "mode": found.settings.mode,
-        "version": version("pileus"),
-    }
+    who = (
+        None
+        if found is None
+        else {
+            "pid": found.pid,
+            "since": found.started,
+            "url": found.settings.url,
+            "mode": found.settings.mode,
+            "version": version("pileus"),
+        }
+    )
     daemons = state_dir / "run" / "daemons.json"
     return status(state_dir, who, json.loads(daemons.read_text()) if daemons.exists() else [])
 

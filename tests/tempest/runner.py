@@ -1,0 +1,219 @@
+"""Starts a cloud of its own, points Tempest at it, runs a list, and says what no longer passes."""
+
+import argparse
+import configparser
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import openstack
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+GUEST_IMAGE = Path(os.environ.get("PILEUS_GUEST_IMAGE", "/var/cache/pileus/guest.qcow2"))
+
+
+class Cloud:
+    """A Pileus in a state directory of its own, gone at the end."""
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        base = "/var/lib" if mode == "real" else None
+        self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-tempest-", dir=base))
+        self.state_dir.rmdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def __enter__(self) -> "Cloud":
+        self.pileus("up", "--port", str(self.port), *(["--sim"] if self.mode == "sim" else []))
+        os.environ |= {"OS_CLIENT_CONFIG_FILE": str(self.state_dir / "clouds.yaml")}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pileus("down", "--purge")
+
+    def pileus(self, command: str, *arguments: str) -> None:
+        home = {"HOME": tempfile.gettempdir()}
+        line = [sys.executable, "-m", "pileus", command, "--state-dir", str(self.state_dir), *arguments]
+        subprocess.run(line, check=True, env=os.environ | home)
+
+
+def configure(cloud: Cloud, folder: Path) -> None:
+    """tempest.conf, from what the cloud says of itself."""
+    admin = openstack.connect(cloud="pileus")
+    images = [_image(admin, name, cloud.mode) for name in ("tempest-1", "tempest-2")]
+    flavors = [
+        _flavor(admin, name, memory)
+        for name, memory in (("tempest-small", 96 if cloud.mode == "real" else 64), ("tempest-large", 160))
+    ]
+    public = admin.network.find_network("public", ignore_missing=False)
+    extensions = sorted(each.alias for each in admin.network.extensions())
+    auth = admin.config.auth
+    conf = configparser.RawConfigParser(delimiters=("=",))
+    conf.optionxform = str  # type: ignore[assignment, method-assign]
+    conf.read_dict(
+        {
+            "DEFAULT": {"log_dir": folder / "logs", "log_file": "tempest.log"},
+            "oslo_concurrency": {"lock_path": folder / "lock"},
+            "auth": {
+                "admin_username": auth["username"],
+                "admin_password": auth["password"],
+                "admin_project_name": auth["project_name"],
+                "admin_domain_name": "Default",
+                "admin_system": "all",
+            },
+            "identity": {"uri_v3": auth["auth_url"], "region": "RegionOne", "auth_version": "v3"},
+            "identity-feature-enabled": {
+                "application_credentials": True,
+                "access_rules": True,
+                "security_compliance": False,
+            },
+            "enforce_scope": {"keystone": True},
+            "compute": {
+                "image_ref": images[0],
+                "image_ref_alt": images[1],
+                "flavor_ref": flavors[0],
+                "flavor_ref_alt": flavors[1],
+                "min_microversion": "2.1",
+                "max_microversion": "2.104",
+                "min_compute_nodes": 1,
+            },
+            "compute-feature-enabled": {
+                "resize": False,
+                "snapshot": False,
+                "shelve": False,
+                "rescue": False,
+                "live_migration": False,
+                "cold_migration": False,
+                "attach_encrypted_volume": False,
+                "vnc_console": cloud.mode == "real",
+                "console_output": True,
+                "change_password": False,
+            },
+            "network": {"public_network_id": public.id, "floating_network_name": "public"},
+            "network-feature-enabled": {"api_extensions": ",".join(extensions), "ipv6_subnet_attributes": True},
+            "validation": {
+                "run_validation": cloud.mode == "real",
+                "image_ssh_user": "cirros",
+                "image_alt_ssh_user": "cirros",
+                "ssh_timeout": 300,
+                "ping_timeout": 180,
+            },
+            "scenario": {"dhcp_client": "udhcpc"},
+            "service_available": {
+                "cinder": False,
+                "swift": False,
+                "horizon": False,
+                "neutron": True,
+                "nova": True,
+                "glance": True,
+            },
+        }
+    )
+    (folder / "etc").mkdir()
+    (folder / "lock").mkdir()
+    (folder / "logs").mkdir()
+    with (folder / "etc" / "tempest.conf").open("w") as file:
+        conf.write(file)
+
+
+def _image(admin: Any, name: str, mode: str) -> str:
+    if mode == "real":
+        made = admin.image.create_image(
+            name=name, filename=str(GUEST_IMAGE), disk_format="qcow2", container_format="bare", visibility="public"
+        )
+    else:
+        made = admin.image.create_image(
+            name=name, data=os.urandom(1 << 16), disk_format="raw", container_format="bare", visibility="public"
+        )
+    return str(made.id)
+
+
+def _flavor(admin: Any, name: str, memory: int) -> str:
+    return str(admin.compute.create_flavor(name=name, ram=memory, vcpus=1, disk=1).id)
+
+
+def run(venv: Path, folder: Path, wanted: list[str], concurrency: int) -> dict[str, str]:
+    """Test name -> success, fail, skip."""
+    env = os.environ | {
+        "PATH": f"{venv / 'bin'}:{os.environ['PATH']}",
+        "TEMPEST_CONFIG_DIR": str(folder / "etc"),
+        "TEMPEST_CONFIG": "tempest.conf",
+        "PYTHONWARNINGS": "ignore",
+        "PYTHON": str(venv / "bin" / "python"),
+    }
+    env.pop("PYTHONPATH", None)
+    tempest = next(venv.glob("lib/python*/site-packages/tempest"))
+    (folder / ".stestr.conf").write_text(
+        f"[DEFAULT]\ntest_path={tempest}/test_discover\ntop_dir={tempest}\ngroup_regex=([^\\.]*\\.)*\n"
+    )
+
+    def call(*command: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, cwd=folder, env=env, text=True, **more)
+
+    call("stestr", "init", check=True, capture_output=True)
+    known = call("tempest", "run", "--list-tests", capture_output=True).stdout.split()
+    plain = {_plain(name): name for name in known if "." in name}
+    load = [plain[name] for name in map(_plain, wanted) if name in plain]
+    (folder / "load.txt").write_text("\n".join(load) + "\n")
+    with (folder / "run.log").open("w") as log:
+        call("tempest", "run", "--load-list", "load.txt", "--concurrency", str(concurrency), stdout=log, stderr=log)
+    stream = subprocess.run(["stestr", "last", "--subunit"], cwd=folder, env=env, capture_output=True).stdout
+    csv = subprocess.run(
+        ["subunit2csv", "--no-passthrough"], input=stream, cwd=folder, env=env, capture_output=True
+    ).stdout.decode()
+    found = {_plain(name): "missing" for name in wanted}
+    for line in csv.splitlines()[1:]:
+        name, status = line.split(",")[:2]
+        if _plain(name) in found:
+            found[_plain(name)] = status
+    return found
+
+
+def _plain(name: str) -> str:
+    """Without the tags in brackets; scenarios keep theirs in parentheses."""
+    head, bracket, tail = name.partition("[")
+    return head + tail.partition("]")[2] if bracket else name
+
+
+def names(file: Path) -> list[str]:
+    return [line.strip() for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--venv", type=Path, required=True)
+    parser.add_argument("--sim", dest="modes", action="append_const", const="sim")
+    parser.add_argument("--real", dest="modes", action="append_const", const="real")
+    parser.add_argument("--list", type=Path, help="instead of the lists of what passes")
+    parser.add_argument("--out", type=Path, help="write test -> result as JSON")
+    parser.add_argument("--concurrency", type=int, default=2)
+    given = parser.parse_args()
+    bad = 0
+    for mode in given.modes or ["sim", "real"]:
+        wanted = names(given.list or HERE / f"passing-{mode}.txt")
+        folder = Path(tempfile.mkdtemp(prefix="pileus-tempest-run-"))
+        began = time.monotonic()
+        with Cloud(mode) as cloud:
+            configure(cloud, folder)
+            found = run(given.venv.absolute(), folder, wanted, given.concurrency)
+        if given.out:
+            given.out.write_text(json.dumps(found, indent=1, sort_keys=True))
+        lost = sorted(name for name, status in found.items() if status not in ("success", "skip"))
+        bad += len(lost)
+        for name in lost:
+            print(f"{found[name]:8} {name}")
+        counts = {status: list(found.values()).count(status) for status in sorted(set(found.values()))}
+        print(f"tempest, {mode}: {counts} in {time.monotonic() - began:.0f} s (log: {folder}/run.log)")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
