@@ -120,11 +120,20 @@ def found_domain(tx: Tx, domain_id: str) -> DomainRow:
     return found
 
 
-def has(tx: Tx, grant: Grant) -> bool:
+def must_have(tx: Tx, grant: Grant) -> None:
+    """Raises NotFound where the role was not given."""
     assert grant.role is not None
     wanted = grant.assignment(grant.role.id)
     exactly = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
-    return bool(store.listing(tx, *store.matching(**exactly)))
+    if not store.listing(tx, *store.matching(**exactly)):
+        raise _not_given(wanted)
+
+
+def _not_given(wanted: Assignment) -> NotFound:
+    return NotFound(
+        f"Could not find role assignment: {wanted.actor_type} {wanted.actor_id} does not have role "
+        f"{wanted.role_id} on {wanted.target_type} {wanted.target_id}."
+    )
 
 
 def held(tx: Tx, grant: Grant) -> list[RoleRow]:
@@ -155,10 +164,7 @@ def take(tx: Tx, caller: Caller, grant: Grant) -> None:
     assert grant.role is not None
     assignment = grant.assignment(grant.role.id)
     if not store.remove(tx, assignment):
-        raise NotFound(
-            f"Could not find role assignment: {assignment.actor_type} {assignment.actor_id} does not have role "
-            f"{grant.role.name} on {assignment.target_type} {assignment.target_id}."
-        )
+        raise _not_given(assignment)
     _record(tx, caller, "delete", assignment)
 
 

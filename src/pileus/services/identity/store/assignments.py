@@ -97,3 +97,11 @@ def projects_by_id(tx: Tx, ids: Iterable[str]) -> list[ProjectRow]:
 def domains_by_id(tx: Tx, ids: Iterable[str]) -> list[DomainRow]:
     wanted = list(ids)
     return rows.where(tx, DomainRow, matches(projects.c.id, wanted), projects.c.is_domain) if wanted else []
+
+
+def members(tx: Tx) -> dict[str, list[str]]:
+    """User ids by group id."""
+    found: dict[str, list[str]] = {}
+    for group_id, user_id in tx.execute(sa.select(memberships).order_by(*memberships.c)):
+        found.setdefault(group_id, []).append(user_id)
+    return found

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+
 import sqlalchemy as sa
 
+from pileus.core.body import parse_time
 from pileus.core.db import Tx
+from pileus.core.errors import BadRequest
 from pileus.services.identity.store import rows
 from pileus.services.identity.tables import groups, memberships, users
+from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.users import GroupRow, UserRow
 
 
@@ -48,3 +53,22 @@ def remove_member(tx: Tx, group_id: str, user_id: str) -> bool:
 
 def forget_default_project(tx: Tx, project_id: str) -> None:
     tx.update(users, users.c.default_project_id == project_id, {"default_project_id": None})
+
+
+_ORDER = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "eq": operator.eq}
+
+
+def expiring(pairs: Pairs) -> list[sa.ColumnElement[bool]]:
+    """password_expires_at=lt:2026-11-20T00:00:00Z and its like. Raises BadRequest."""
+    found: list[sa.ColumnElement[bool]] = []
+    for key, value in pairs:
+        if key != "password_expires_at":
+            continue
+        test, _, text = value.partition(":")
+        try:
+            found.append(_ORDER[test](users.c.password_expires_at, parse_time(text)))
+        except (KeyError, ValueError):
+            raise BadRequest(
+                f"password_expires_at is {'|'.join(_ORDER)}, a colon and a time of ISO 8601; got '{value[:64]}'."
+            ) from None
+    return found

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET
 
-from pileus.core.body import OpenBody, Unset, length, pattern
+from pileus.core.body import Body, OpenBody, Unset, length, pattern
 from pileus.services.identity import tables
 from pileus.services.identity.types.base import Extra, Id, Immutable, Row, ShortName
 
@@ -84,3 +84,9 @@ class DomainUpdate(OpenBody):
     description: str | Unset | None = UNSET
     tags: Tags | Unset = UNSET
     options: Immutable | Unset = UNSET
+
+
+class TagList(Body):
+    """PUT /projects/{project_id}/tags."""
+
+    tags: Tags

@@ -1,0 +1,82 @@
+"""Users and their passwords."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from pileus.core.context import Caller
+from pileus.core.db import Database, Tx
+from pileus.core.http import Request
+from pileus.services.identity import passwords, tables
+from pileus.services.identity.rules import assignments, resources
+from pileus.services.identity.rules import users as rules
+from pileus.services.identity.rules.targets import Target, home_domain, own_domain, target_user
+from pileus.services.identity.service import api
+from pileus.services.identity.store import projects as project_store
+from pileus.services.identity.store import rows
+from pileus.services.identity.store import users as store
+from pileus.services.identity.types.base import listed, shown
+from pileus.services.identity.types.users import GroupRow, PasswordChange, UserCreate, UserRow, UserUpdate
+
+
+def user_of_path(tx: Tx, user_id: str) -> UserRow:
+    return resources.find(tx, UserRow, user_id)
+
+
+def target_new_user(caller: Caller, body: UserCreate) -> Target:
+    return {"target.user.domain_id": home_domain(caller, body.domain_id)}
+
+
+def user_shown(request: Request, row: UserRow) -> dict[str, Any]:
+    default = {"default_project_id": row.default_project_id} if row.default_project_id else {}
+    return shown(request, row, **default)
+
+
+@api.get("/users", policy="identity:list_users", target=own_domain)
+def list_users(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
+    own = [tables.users.c.domain_id == caller.domain_id] if caller.domain_id else []
+    found, more = rows.page(tx, UserRow, request.query, *own, *store.expiring(request.query))
+    return listed(request, "users", [user_shown(request, row) for row in found], more)
+
+
+@api.post("/users", policy="identity:create_user", target=target_new_user, success=201)
+def create_user(db: Database, caller: Caller, request: Request, body: UserCreate) -> dict[str, Any]:
+    password_hash = passwords.hashed(body.password) if body.password is not None else None
+    with db.write() as tx:
+        return {"user": user_shown(request, rules.create_user(tx, caller, body, password_hash))}
+
+
+@api.get("/users/{user_id}", policy="identity:get_user", load=user_of_path, target=target_user)
+def show_user(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
+    return {"user": user_shown(request, user)}
+
+
+@api.patch("/users/{user_id}", policy="identity:update_user", load=user_of_path, target=target_user)
+def update_user(db: Database, caller: Caller, request: Request, user: UserRow, body: UserUpdate) -> dict[str, Any]:
+    given = body.password if body.password is not UNSET else None
+    password_hash = passwords.hashed(given) if given is not None else None
+    with db.write() as tx:
+        return {"user": user_shown(request, rules.update_user(tx, caller, user.id, body, password_hash))}
+
+
+@api.delete("/users/{user_id}", policy="identity:delete_user", load=user_of_path, target=target_user)
+def delete_user(tx: Tx, caller: Caller, user: UserRow) -> None:
+    rules.delete_user(tx, caller, user)
+
+
+@api.post("/users/{user_id}/password", public=True, success=204)
+def change_password(db: Database, caller: Caller, user_id: str, body: PasswordChange) -> None:
+    rules.change_password(db, caller, user_id, body)
+
+
+@api.get("/users/{user_id}/groups", policy="identity:list_groups_for_user", load=user_of_path, target=target_user)
+def list_user_groups(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
+    found, more = rows.page(tx, GroupRow, request.query, store.of_user(user.id))
+    return listed(request, "groups", [shown(request, row) for row in found], more)
+
+
+@api.get("/users/{user_id}/projects", policy="identity:list_user_projects", load=user_of_path, target=target_user)
+def list_user_projects(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
+    found = assignments.projects_of(tx, user.id)
+    tags = project_store.tags_of(tx, [row.id for row in found])
+    return listed(request, "projects", [shown(request, row, tags=tags[row.id]) for row in found])

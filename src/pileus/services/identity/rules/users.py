@@ -1,0 +1,125 @@
+"""Users, their passwords, and groups of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pileus.core.context import Caller
+from pileus.core.db import Database, Tx, new_hex_id
+from pileus.core.errors import BadRequest, NotFound, Unauthorized
+from pileus.services.identity import passwords
+from pileus.services.identity.rules import resources
+from pileus.services.identity.rules.assignments import found_domain
+from pileus.services.identity.rules.login import REFUSED
+from pileus.services.identity.rules.targets import home_domain
+from pileus.services.identity.store import assignments, rows
+from pileus.services.identity.store import users as store
+from pileus.services.identity.types.projects import ProjectRow
+from pileus.services.identity.types.users import (
+    GroupCreate,
+    GroupRow,
+    GroupUpdate,
+    PasswordChange,
+    UserCreate,
+    UserRow,
+    UserUpdate,
+)
+
+_TAKEN = "There is a user '{name}' in this domain already."
+_GROUP_TAKEN = "There is a group '{name}' in this domain already."
+
+
+def create_user(tx: Tx, caller: Caller, body: UserCreate, password_hash: str | None) -> UserRow:
+    """Raises Conflict for the name, NotFound for the domain."""
+    domain = found_domain(tx, home_domain(caller, body.domain_id))
+    _no_domain_as_default(tx, body.default_project_id)
+    options = resources.wishes(body)["options"]
+    row = UserRow(
+        new_hex_id(),
+        body.name,
+        domain.id,
+        body.enabled,
+        body.default_project_id,
+        password_hash,
+        None,
+        None,
+        options,
+        body.extra,
+    )
+    return resources.add(tx, caller, row, _TAKEN)
+
+
+def update_user(tx: Tx, caller: Caller, user_id: str, body: UserUpdate, password_hash: str | None) -> UserRow:
+    """A new password ends the tokens that the user has. Raises Conflict for the name, Forbidden for another domain."""
+    user = resources.find(tx, UserRow, user_id)
+    resources.same_or_unset(user, body, "domain_id")
+    values: dict[str, Any] = resources.wishes(body, user)
+    if values.get("default_project_id"):
+        _no_domain_as_default(tx, values["default_project_id"])
+    if "password" in values:
+        del values["password"]
+        values |= {"password_hash": password_hash, "tokens_valid_after": tx.now}
+    return resources.change(tx, caller, user, values, _TAKEN)
+
+
+def _no_domain_as_default(tx: Tx, project_id: str | None) -> None:
+    """A default project need not be there yet, but it must not be a domain."""
+    project = rows.find(tx, ProjectRow, project_id) if project_id else None
+    if project is not None and project.is_domain:
+        raise BadRequest(f"default_project_id {project_id} is a domain; it must be a project.")
+
+
+def delete_user(tx: Tx, caller: Caller, user: UserRow) -> None:
+    assignments.forget(tx, actor_type="user", actor_id=user.id)
+    resources.remove(tx, caller, user)
+
+
+def change_password(db: Database, caller: Caller, user_id: str, body: PasswordChange) -> None:
+    """A user's own change, which needs no token: it may be needed to get one. Raises Unauthorized."""
+    with db.read() as tx:
+        user = rows.find(tx, UserRow, user_id)
+    if not passwords.verify(user.password_hash if user else None, body.original_password):
+        raise Unauthorized(REFUSED)
+    assert user is not None
+    if not user.enabled:
+        raise Unauthorized(REFUSED)
+    if user.options.get("lock_password"):
+        raise BadRequest(f"The password of user {user.id} is locked (option lock_password).")
+    if body.password == body.original_password:
+        raise BadRequest("The new password must differ from the old one.")
+    new_hash = passwords.hashed(body.password)
+    with db.write() as tx:
+        found = resources.find(tx, UserRow, user_id)
+        if found.password_hash != user.password_hash:
+            raise Unauthorized(REFUSED)
+        values = {"password_hash": new_hash, "password_expires_at": None, "tokens_valid_after": tx.now}
+        resources.change(tx, caller, found, values)
+
+
+def create_group(tx: Tx, caller: Caller, body: GroupCreate) -> GroupRow:
+    domain = found_domain(tx, home_domain(caller, body.domain_id))
+    row = GroupRow(new_hex_id(), body.name, domain.id, body.description or "", body.extra)
+    return resources.add(tx, caller, row, _GROUP_TAKEN)
+
+
+def update_group(tx: Tx, caller: Caller, group: GroupRow, body: GroupUpdate) -> GroupRow:
+    resources.same_or_unset(group, body, "domain_id")
+    values = resources.wishes(body, group)
+    if "description" in values:
+        values["description"] = values["description"] or ""
+    return resources.change(tx, caller, group, values, _GROUP_TAKEN)
+
+
+def delete_group(tx: Tx, caller: Caller, group: GroupRow) -> None:
+    assignments.forget(tx, actor_type="group", actor_id=group.id)
+    resources.remove(tx, caller, group)
+
+
+def remove_member(tx: Tx, group: GroupRow, user: UserRow) -> None:
+    if not store.remove_member(tx, group.id, user.id):
+        raise NotFound(f"User {user.id} is not in group {group.id}.")
+
+
+def must_be_member(tx: Tx, group: GroupRow, user: UserRow) -> None:
+    if not store.is_member(tx, group.id, user.id):
+        raise NotFound(f"User {user.id} is not in group {group.id}.")
