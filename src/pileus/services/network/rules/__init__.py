@@ -6,18 +6,27 @@ from pileus.services.network.rules.bindings import (
     port_of,
     port_wired,
     ports_of_devices,
+    security_group_rules,
+    security_groups_named,
+    set_security_groups,
     unbind_port,
 )
 from pileus.services.network.rules.metadata import metadata_ports
 from pileus.services.network.rules.networks import default_networks, visible_network
 from pileus.services.network.rules.ports import create_port, delete_port, visible_port
 from pileus.services.network.rules.security_groups import visible_security_group
-from pileus.services.network.types.ports import FixedIpWish, PortDetail, PortWish
+from pileus.services.network.types.ports import FixedIp, FixedIpWish, PortDetail, PortWish
+from pileus.services.network.types.rows import NetworkRow, PortRow, SecurityGroupRow, SubnetRow
 
 __all__ = [
+    "FixedIp",
     "FixedIpWish",
+    "NetworkRow",
     "PortDetail",
+    "PortRow",
     "PortWish",
+    "SecurityGroupRow",
+    "SubnetRow",
     "bind_port",
     "create_port",
     "default_networks",
@@ -27,6 +36,9 @@ __all__ = [
     "port_of",
     "port_wired",
     "ports_of_devices",
+    "security_group_rules",
+    "security_groups_named",
+    "set_security_groups",
     "unbind_port",
     "visible_network",
     "visible_port",

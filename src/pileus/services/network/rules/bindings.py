@@ -11,11 +11,20 @@ from pileus.core.db import Tx
 from pileus.core.errors import Conflict, NotFound
 from pileus.services.network import tables
 from pileus.services.network.rules import ports as port_rules
+from pileus.services.network.rules import security_groups
 from pileus.services.network.store import addresses as address_store
 from pileus.services.network.store import common
 from pileus.services.network.store import ports as store
+from pileus.services.network.store import security_groups as group_store
 from pileus.services.network.types.ports import FixedIp, PortDetail
-from pileus.services.network.types.rows import FloatingIpRow, NetworkRow, PortRow, SubnetRow
+from pileus.services.network.types.rows import (
+    FloatingIpRow,
+    NetworkRow,
+    PortRow,
+    SecurityGroupRow,
+    SecurityGroupRuleRow,
+    SubnetRow,
+)
 
 
 def port_of(tx: Tx, port_id: str) -> PortRow | None:
@@ -58,6 +67,24 @@ def port_wired(tx: Tx, port_id: str, wired: bool) -> None:
     status = "ACTIVE" if wired and port.admin_state_up else "DOWN"
     if port.status != status:
         common.change(tx, tables.ports, port, {"status": status})
+
+
+def security_groups_named(tx: Tx, project_id: str, name: str) -> list[SecurityGroupRow]:
+    """The groups that a project may mean by an id or a name; its default group is made when it is first asked for."""
+    if name == security_groups.DEFAULT:
+        security_groups.default_group(tx, project_id)
+    return group_store.named(tx, project_id, name)
+
+
+def security_group_rules(tx: Tx, group_ids: Sequence[str]) -> dict[str, list[SecurityGroupRuleRow]]:
+    return group_store.rules_of(tx, group_ids)
+
+
+def set_security_groups(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
+    """Exactly these groups, which exist. Raises NotFound (PortNotFound)."""
+    port = _existing(tx, port_id)
+    store.set_groups(tx, port_id, group_ids)
+    port_rules.changed(tx, port)
 
 
 def ports_of_devices(tx: Tx, device_ids: Iterable[str]) -> dict[str, list[PortDetail]]:

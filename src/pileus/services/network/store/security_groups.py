@@ -32,6 +32,13 @@ def address_groups_seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
     return (address_groups.c.project_id == project_id) | address_groups.c.id.in_(shared_to(project_id))
 
 
+def named(tx: Tx, project_id: str, name: str) -> list[SecurityGroupRow]:
+    """Of a project's groups, and those shared with it, the ones with this id or name; an id comes before names."""
+    mine = (security_groups.c.id == name) | (security_groups.c.name == name)
+    found = tx.rows(SecurityGroupRow, sa.select(security_groups).where(seen_by(project_id), mine))
+    return [group for group in found if group.id == name] or found
+
+
 def default_group_id(tx: Tx, project_id: str) -> str | None:
     mine = default_security_groups.c.project_id == project_id
     found: str | None = tx.scalar(sa.select(default_security_groups.c.security_group_id).where(mine))
