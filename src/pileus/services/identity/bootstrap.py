@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import sqlalchemy as sa
-
 from pileus.core.config import Settings
 from pileus.core.db import Tx, new_hex_id
-from pileus.services.identity import passwords, tables
+from pileus.services.identity import passwords
 from pileus.services.identity.rules import tokens
 from pileus.services.identity.store import assignments, projects, rows, users
 from pileus.services.identity.store import tokens as token_store
@@ -27,7 +25,7 @@ INTERFACES = ("public", "internal", "admin")
 
 def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tuple[str, str, str]]) -> None:
     """Make what is missing; `services` are (name, type, URL). What is there stays, but for URLs and the admin's password."""
-    if tx.scalar(sa.select(tables.revision.c.id)) is None:
+    if not rows.mark(tx):
         rows.touch(tx)
     if not token_store.keys(tx):
         tokens.rotate_keys(tx)
@@ -57,7 +55,7 @@ def _project(tx: Tx, name: str, description: str) -> str:
 
 
 def _role(tx: Tx, name: str) -> str:
-    known = rows.where(tx, RoleRow, tables.roles.c.name == name, tables.roles.c.domain_id.is_(None))
+    known = rows.where(tx, RoleRow, name=name, domain_id=None)
     if known:
         return known[0].id
     role = RoleRow(new_hex_id(), name, None, None, {"immutable": True}, {})
@@ -82,7 +80,7 @@ def _catalog(tx: Tx, region: str, services: Sequence[tuple[str, str, str]]) -> N
     if rows.find(tx, RegionRow, region) is None:
         rows.insert(tx, RegionRow(region, "", None, {}))
     for name, kind, url in services:
-        known = rows.where(tx, ServiceRow, tables.services.c.type == kind, tables.services.c.name == name)
+        known = rows.where(tx, ServiceRow, type=kind, name=name)
         service = known[0] if known else ServiceRow(new_hex_id(), kind, name, None, True, {})
         if not known:
             rows.insert(tx, service)
@@ -92,7 +90,7 @@ def _catalog(tx: Tx, region: str, services: Sequence[tuple[str, str, str]]) -> N
 
 def _endpoint(tx: Tx, service_id: str, region: str, interface: str, url: str) -> None:
     wanted: dict[str, Any] = {"service_id": service_id, "region_id": region, "interface": interface}
-    known = rows.where(tx, EndpointRow, *[tables.endpoints.c[name] == value for name, value in wanted.items()])
+    known = rows.where(tx, EndpointRow, **wanted)
     if not known:
         rows.insert(tx, EndpointRow(new_hex_id(), interface, region, service_id, url, True, {}))
     elif known[0].url != url:

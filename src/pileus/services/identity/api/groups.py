@@ -7,7 +7,6 @@ import msgspec
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request
-from pileus.services.identity import tables
 from pileus.services.identity.api.users import user_shown
 from pileus.services.identity.rules import resources
 from pileus.services.identity.rules import users as rules
@@ -46,8 +45,7 @@ def target_new_group(caller: Caller, body: GroupCreate) -> Target:
 
 @api.get("/groups", policy="identity:list_groups", target=own_domain)
 def list_groups(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    own = [tables.groups.c.domain_id == caller.domain_id] if caller.domain_id else []
-    found, more = rows.page(tx, GroupRow, request.query, *own)
+    found, more = rows.page(tx, GroupRow, request.query, domain_id=caller.domain_id)
     return listed(request, "groups", [shown(request, row) for row in found], more)
 
 

@@ -7,7 +7,6 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
 from pileus.core.http import Request, Response
-from pileus.services.identity import tables
 from pileus.services.identity.rules import assignments, resources
 from pileus.services.identity.rules import projects as rules
 from pileus.services.identity.rules.targets import Target, home_domain, own_domain, target_domain, target_project
@@ -53,8 +52,7 @@ def _shown(tx: Tx, request: Request, row: ProjectRow) -> dict[str, Any]:
 
 @api.get("/domains", policy="identity:list_domains", target=own_domain)
 def list_domains(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    own = [tables.projects.c.id == caller.domain_id] if caller.domain_id else []
-    found, more = rows.page(tx, DomainRow, request.query, tables.projects.c.is_domain, *own)
+    found, more = rows.page(tx, DomainRow, request.query, is_domain=True, id=caller.domain_id)
     return listed(request, "domains", _all_shown(tx, request, found), more)
 
 
@@ -80,13 +78,9 @@ def delete_domain(tx: Tx, caller: Caller, domain: DomainRow) -> None:
 
 @api.get("/projects", policy="identity:list_projects", target=own_domain)
 def list_projects(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    given = dict(request.query)
-    conditions = store.with_tags(request.query)
-    if "is_domain" not in given:
-        conditions.append(~tables.projects.c.is_domain)
-    if caller.domain_id:
-        conditions.append(tables.projects.c.domain_id == caller.domain_id)
-    found, more = rows.page(tx, ProjectRow, request.query, *conditions)
+    kind = None if "is_domain" in dict(request.query) else False
+    tagged = store.with_tags(request.query)
+    found, more = rows.page(tx, ProjectRow, request.query, *tagged, is_domain=kind, domain_id=caller.domain_id)
     return listed(request, "projects", _all_shown(tx, request, found), more)
 
 

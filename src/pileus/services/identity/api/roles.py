@@ -5,7 +5,6 @@ from typing import Any
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request
-from pileus.services.identity import tables
 from pileus.services.identity.rules import resources
 from pileus.services.identity.rules import roles as rules
 from pileus.services.identity.rules.roles import Implication
@@ -32,8 +31,7 @@ def target_role(role: RoleRow) -> Target:
 @api.get("/roles", policy="identity:list_roles", policies={"domain_id": "identity:list_domain_roles"})
 def list_roles(tx: Tx, request: Request) -> dict[str, Any]:
     of_domain = "domain_id" in dict(request.query)
-    condition = tables.roles.c.domain_id.is_not(None) if of_domain else tables.roles.c.domain_id.is_(None)
-    found, more = rows.page(tx, RoleRow, request.query, condition)
+    found, more = rows.page(tx, RoleRow, request.query, store.of_domains(of_domain))
     return listed(request, "roles", [shown(request, row) for row in found], more)
 
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.http import Request
-from pileus.services.identity import passwords, tables
+from pileus.services.identity import passwords
 from pileus.services.identity.rules import assignments, resources
 from pileus.services.identity.rules import users as rules
 from pileus.services.identity.rules.targets import Target, home_domain, own_domain, target_user
@@ -34,8 +34,7 @@ def user_shown(request: Request, row: UserRow) -> dict[str, Any]:
 
 @api.get("/users", policy="identity:list_users", target=own_domain)
 def list_users(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    own = [tables.users.c.domain_id == caller.domain_id] if caller.domain_id else []
-    found, more = rows.page(tx, UserRow, request.query, *own, *store.expiring(request.query))
+    found, more = rows.page(tx, UserRow, request.query, *store.expiring(request.query), domain_id=caller.domain_id)
     return listed(request, "users", [user_shown(request, row) for row in found], more)
 
 

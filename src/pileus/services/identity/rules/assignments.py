@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-import sqlalchemy as sa
 
 from pileus.core import events
 from pileus.core.context import Caller
@@ -35,25 +34,22 @@ def with_implied(tx: Tx, role_ids: Iterable[str]) -> set[str]:
     return expanded(role_ids, store.implications(tx))
 
 
-def _effective(tx: Tx, user_id: str, where: sa.ColumnElement[bool]) -> list[RoleRow]:
-    held = store.role_ids(tx, store.by_actor(user_id), where)
-    if not held:
-        return []
-    every = with_implied(tx, held)
+def _effective(tx: Tx, held: set[str]) -> list[RoleRow]:
+    every = with_implied(tx, held) if held else set()
     return [role for role in store.roles_by_id(tx, every) if role.domain_id is None]
 
 
 def effective_on_project(tx: Tx, user_id: str, lineage: Sequence[ProjectRow]) -> list[RoleRow]:
     """By name: own, of groups, inherited and implied. A domain's own roles count only by what they imply."""
-    return _effective(tx, user_id, store.on_project(lineage))
+    return _effective(tx, store.roles_on_project(tx, user_id, [row.id for row in lineage]))
 
 
 def effective_on_domain(tx: Tx, user_id: str, domain_id: str) -> list[RoleRow]:
-    return _effective(tx, user_id, store.on_target("domain", domain_id))
+    return _effective(tx, store.roles_on(tx, user_id, "domain", domain_id))
 
 
 def effective_on_system(tx: Tx, user_id: str) -> list[RoleRow]:
-    return _effective(tx, user_id, store.on_target("system", "all"))
+    return _effective(tx, store.roles_on(tx, user_id, "system", "all"))
 
 
 def projects_of(tx: Tx, user_id: str) -> list[ProjectRow]:

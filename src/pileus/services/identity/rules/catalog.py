@@ -9,7 +9,6 @@ from typing import Any
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Forbidden
-from pileus.services.identity import tables
 from pileus.services.identity.rules import resources
 from pileus.services.identity.store import catalog as store
 from pileus.services.identity.store import rows
@@ -89,8 +88,8 @@ def update_region(tx: Tx, caller: Caller, region: RegionRow, body: RegionUpdate)
 
 def delete_region(tx: Tx, caller: Caller, region: RegionRow) -> None:
     """Raises Forbidden while there are regions or endpoints in it."""
-    inside = rows.where(tx, RegionRow, tables.regions.c.parent_region_id == region.id)
-    used = rows.where(tx, EndpointRow, tables.endpoints.c.region_id == region.id)
+    inside = rows.where(tx, RegionRow, parent_region_id=region.id)
+    used = rows.where(tx, EndpointRow, region_id=region.id)
     if inside or used:
         raise Forbidden(f"Region {region.id} still has {len(inside)} regions and {len(used)} endpoints in it.")
     resources.remove(tx, caller, region)

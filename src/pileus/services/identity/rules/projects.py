@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
-from pileus.services.identity import tables
 from pileus.services.identity.rules import resources
 from pileus.services.identity.rules.assignments import found_domain
 from pileus.services.identity.rules.targets import home_domain
@@ -146,13 +145,13 @@ def delete_domain(tx: Tx, caller: Caller, domain: DomainRow) -> None:
     resources.must_be_mutable(domain)
     if domain.enabled:
         raise Forbidden(f"Domain {domain.id} is enabled; disable it before you delete it with all that is in it.")
-    for user in rows.where(tx, UserRow, tables.users.c.domain_id == domain.id):
+    for user in rows.where(tx, UserRow, domain_id=domain.id):
         assignments.forget(tx, actor_type="user", actor_id=user.id)
         resources.remove(tx, caller, user)
-    for group in rows.where(tx, GroupRow, tables.groups.c.domain_id == domain.id):
+    for group in rows.where(tx, GroupRow, domain_id=domain.id):
         assignments.forget(tx, actor_type="group", actor_id=group.id)
         resources.remove(tx, caller, group)
-    for role in rows.where(tx, RoleRow, tables.roles.c.domain_id == domain.id):
+    for role in rows.where(tx, RoleRow, domain_id=domain.id):
         resources.remove(tx, caller, role)
     for project in reversed(store.descendants(tx, domain.id)):
         _erase(tx, caller, project)

@@ -9,7 +9,6 @@ import msgspec
 
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
-from pileus.services.identity import tables
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
@@ -104,9 +103,9 @@ def _fits(one: Assignment, wanted: Filters, places: set[str] | None) -> bool:
 def effective(tx: Tx, given: Iterable[Assignment]) -> list[Effective]:
     """Groups as their users, inheritance as the projects that inherit, roles with all that they imply."""
     implications = store.implications(tx)
-    own_to_domain = {role.id for role in rows.where(tx, RoleRow, tables.roles.c.domain_id.is_not(None))}
+    own_to_domain = {role.id for role in rows.where(tx, RoleRow, store.of_domains(True))}
     members = store.members(tx)
-    children = _children(rows.where(tx, ProjectRow, ~tables.projects.c.is_domain))
+    children = _children(rows.where(tx, ProjectRow, is_domain=False))
     found = []
     for one in given:
         users = [one.actor_id] if one.actor_type == "user" else members.get(one.actor_id, [])

@@ -15,6 +15,11 @@ from pileus.services.identity.types.roles import Assignment, RoleRow
 _c = assignments.c
 
 
+def of_domains(own: bool) -> sa.ColumnElement[bool]:
+    """A condition on roles: those of domains, or those of the whole cloud."""
+    return roles.c.domain_id.is_not(None) if own else roles.c.domain_id.is_(None)
+
+
 def listing(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Assignment]:
     order = (_c.target_type, _c.target_id, _c.actor_type, _c.actor_id, _c.role_id, _c.inherited)
     return tx.rows(Assignment, sa.select(assignments).where(*conditions).order_by(*order))
@@ -47,22 +52,20 @@ def by_actor(user_id: str) -> sa.ColumnElement[bool]:
     return ((_c.actor_type == "user") & (_c.actor_id == user_id)) | ((_c.actor_type == "group") & _c.actor_id.in_(mine))
 
 
-def on_project(lineage: Sequence[ProjectRow]) -> sa.ColumnElement[bool]:
-    """Assignments that count on the first of a lineage: its own, and those inherited from above."""
-    project, *above = lineage
-    return sa.or_(
-        (_c.target_type == "project") & (_c.target_id == project.id) & sa.not_(_c.inherited),
-        (_c.target_type == "project") & _c.target_id.in_([row.id for row in above]) & _c.inherited,
-        (_c.target_type == "domain") & (_c.target_id == lineage[-1].id) & _c.inherited,
+def roles_on_project(tx: Tx, user_id: str, lineage: Sequence[str]) -> set[str]:
+    """Ids of the roles that count for a user on the first of a lineage: its own, and those inherited from above."""
+    project_id, *above = lineage
+    here = sa.or_(
+        (_c.target_type == "project") & (_c.target_id == project_id) & sa.not_(_c.inherited),
+        (_c.target_type == "project") & _c.target_id.in_(above) & _c.inherited,
+        (_c.target_type == "domain") & (_c.target_id == lineage[-1]) & _c.inherited,
     )
+    return set(tx.scalars(sa.select(_c.role_id).where(by_actor(user_id), here).distinct()))
 
 
-def on_target(target_type: str, target_id: str) -> sa.ColumnElement[bool]:
-    return (_c.target_type == target_type) & (_c.target_id == target_id) & sa.not_(_c.inherited)
-
-
-def role_ids(tx: Tx, *conditions: sa.ColumnElement[bool]) -> set[str]:
-    return set(tx.scalars(sa.select(_c.role_id).where(*conditions).distinct()))
+def roles_on(tx: Tx, user_id: str, target_type: str, target_id: str) -> set[str]:
+    here = (_c.target_type == target_type) & (_c.target_id == target_id) & sa.not_(_c.inherited)
+    return set(tx.scalars(sa.select(_c.role_id).where(by_actor(user_id), here).distinct()))
 
 
 def implications(tx: Tx) -> dict[str, list[str]]:

@@ -18,8 +18,8 @@ _NO = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 def mark(tx: Tx) -> str:
-    """The identity revision: another text after every change of anything that tokens are computed from."""
-    return str(tx.scalar(sa.select(tables.revision.c.mark)))
+    """The identity revision: another text after every change of anything that tokens are computed from; "" before the first."""
+    return tx.scalar(sa.select(tables.revision.c.mark)) or ""
 
 
 def touch(tx: Tx) -> None:
@@ -34,15 +34,23 @@ def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
     return tx.row(kind, sa.select(kind.__table__).where(kind.__table__.c.id == row_id))
 
 
-def where(tx: Tx, kind: type[R], *conditions: sa.ColumnElement[bool]) -> list[R]:
+def where(tx: Tx, kind: type[R], *conditions: sa.ColumnElement[bool], **equal: Any) -> list[R]:
+    """By name; `equal` are columns and their values."""
     columns = kind.__table__.c
+    same = [columns[name] == value for name, value in equal.items()]
     order = columns.name if "name" in columns else columns.id
-    return tx.rows(kind, sa.select(kind.__table__).where(*conditions).order_by(order, columns.id))
+    return tx.rows(kind, sa.select(kind.__table__).where(*conditions, *same).order_by(order, columns.id))
 
 
-def page(tx: Tx, kind: type[R], pairs: Pairs, *conditions: sa.ColumnElement[bool]) -> tuple[list[R], str | None]:
-    """The rows that a query asks for, and the marker of the next page where there is one."""
+def page(
+    tx: Tx, kind: type[R], pairs: Pairs, *conditions: sa.ColumnElement[bool], **within: Any
+) -> tuple[list[R], str | None]:
+    """The rows that a query asks for, and the marker of the next page where there is one.
+
+    `within` are columns and their values; None means any.
+    """
     columns = kind.__table__.c
+    same = [columns[name] == value for name, value in within.items() if value is not None]
     query = dict(pairs)
     limit = paging.limit_of(query["limit"]) if query.get("limit") else None
     sorts = paging.sorts_of(
@@ -50,7 +58,7 @@ def page(tx: Tx, kind: type[R], pairs: Pairs, *conditions: sa.ColumnElement[bool
         [value for key, value in pairs if key == "sort_dir"],
         ["id", *kind.__filters__],
     )
-    statement = sa.select(kind.__table__).where(*conditions, *filters(kind, pairs))
+    statement = sa.select(kind.__table__).where(*conditions, *same, *filters(kind, pairs))
     default = [paging.Sort("name" if "name" in columns else "id")]
     wanted = paging.Page(None if limit is None else limit + 1, query.get("marker"), sorts)
     rows = tx.rows(kind, paging.paged(tx, statement, wanted, dict(columns), columns.id, default))

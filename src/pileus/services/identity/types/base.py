@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-import sqlalchemy as sa
 
 from pileus.core.body import length, micros, pattern
 from pileus.core.http import Request
@@ -25,7 +24,8 @@ Pairs = list[tuple[str, str]]
 class Row(msgspec.Struct):
     """A row that is a resource."""
 
-    __table__: ClassVar[sa.Table]
+    __table__: ClassVar[Any]
+    """Of tables.py."""
     __noun__: ClassVar[str]
     """As messages and events call it."""
     __collection__: ClassVar[str]
