@@ -1,0 +1,146 @@
+"""An upload that is killed at any of its steps: after a sweep there is no file without a row and no row without its file."""
+
+import asyncio
+import hashlib
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pileus.core.config import Settings
+from pileus.core.context import Caller
+from pileus.core.db import Database
+from pileus.services.image import files, receive, store
+from pileus.services.image.reconcile import sweep
+from pileus.services.image.rules.images import create_image, delete_image
+from pileus.services.image.types.images import ImageRow
+from tests.support.personas import persona
+
+DATA = b"d" * (files.BLOCK + 1000)
+STEPS = ("open", "write", "fsync", "link", "unlink", "rename", "close")
+
+
+def caller() -> Caller:
+    found = persona("project-member")
+    found.allows = lambda *_: True
+    return found
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    for start in range(0, len(DATA), 1 << 20):
+        yield DATA[start : start + (1 << 20)]
+
+
+def die_at(step: int) -> None:
+    """Make this process end at its n-th step: a call that changes files, or the begin or end of a transaction."""
+    taken = 0
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **more: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken == step:
+                os._exit(7)
+            return call(*args, **more)
+
+        return counting
+
+    for name in STEPS:
+        setattr(os, name, counted(getattr(os, name)))
+    engine_commit = sys.modules["sqlalchemy.engine"].Connection.commit
+    sys.modules["sqlalchemy.engine"].Connection.commit = counted(engine_commit)  # type: ignore[attr-defined]
+    Database.write = counted(Database.write)  # type: ignore[method-assign]
+
+
+def in_child(settings: Settings, step: int, work: Callable[[Database], None]) -> bool:
+    """Whether `work` got to its end before its n-th step."""
+    child = os.fork()
+    if child == 0:
+        code = 9
+        try:
+            files.pool = ThreadPoolExecutor(4)
+            db = Database(settings.database_url)
+            die_at(step)
+            work(db)
+            code = 0
+        finally:
+            os._exit(code)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 7)
+    return status == 0
+
+
+def check(settings: Settings, image_id: str) -> str | None:
+    """The image's status, once all is known to agree."""
+    db = Database(settings.database_url)
+    sweep(db, settings)
+    with db.read() as tx:
+        image = store.image(tx, image_id)
+        wanted = sorted(store.contents(tx))
+        uploads = store.uploads(tx)
+    db.close()
+    kept = sorted(os.listdir(settings.state_dir / "images"))
+    assert kept == sorted([*wanted, *(f"{upload}.staged" for upload in uploads)])
+    for name in kept:
+        assert (settings.state_dir / "images" / name).read_bytes() == DATA
+    if image is not None and image.status == "active":
+        assert image.sha512 == hashlib.sha512(DATA).hexdigest() == kept[0]
+    return image.status if image else None
+
+
+def prepared(directory: Path) -> tuple[Settings, ImageRow]:
+    settings = Settings(state_dir=directory, mode="sim")
+    directory.mkdir()
+    db = Database(settings.database_url)
+    db.create_tables()
+    with db.write() as tx:
+        image = create_image(tx, caller(), {"disk_format": "raw", "container_format": "bare"})
+    db.close()
+    return settings, image
+
+
+@pytest.mark.parametrize(("receiver", "end"), [(receive.upload, "active"), (receive.stage, "uploading")])
+def test_a_receiver_that_is_killed(tmp_path: Path, receiver: Callable[..., Any], end: str) -> None:
+    seen = set()
+    for step in range(1, 100):
+        settings, image = prepared(tmp_path / str(step))
+
+        def work(db: Database, settings: Settings = settings, image: ImageRow = image) -> None:
+            target = files.ImageFiles(settings.state_dir / "images")
+            asyncio.run(receiver(db, target, caller(), image, chunks(), len(DATA)))
+
+        done = in_child(settings, step, work)
+        status = check(settings, image.id)
+        seen.add(status)
+        if done:
+            assert status == end
+            break
+        assert status in ("queued", end)
+    else:
+        pytest.fail("it never came to its end")
+    assert seen == {"queued", end}
+    assert step > 10
+
+
+def test_a_delete_that_is_killed(tmp_path: Path) -> None:
+    for step in range(1, 100):
+        settings, image = prepared(tmp_path / str(step))
+        db = Database(settings.database_url)
+        target = files.ImageFiles(settings.state_dir / "images")
+        asyncio.run(receive.upload(db, target, caller(), image, chunks(), None))
+        db.close()
+
+        def work(db: Database, settings: Settings = settings, image: ImageRow = image) -> None:
+            with db.write() as tx:
+                delete_image(tx, caller(), store.known_image(tx, image.id))
+            sweep(db, settings)
+
+        done = in_child(settings, step, work)
+        assert check(settings, image.id) in ((None,) if done else (None, "active"))
+        if done:
+            return
+    pytest.fail("it never came to its end")
