@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import mmap
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -20,12 +21,12 @@ from pileus.core.errors import TooLarge
 from pileus.services.image import inspect
 from pileus.services.image.types.images import Received
 
-BLOCK = 2 << 20
+BLOCK = 4 << 20
 """Bytes that are hashed and written at once."""
 ROOM = 256 << 20
 """Bytes of the disk that stay free: the database lies there too."""
-_FLUSH = 64 << 20
-"""Bytes after which the disk is made to keep up, so that the end is not one long wait."""
+_SECTOR = 4096
+"""What sizes and addresses of direct writes are multiples of."""
 _CONTENT = re.compile(r"^[0-9a-f]{128}$")
 
 pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
@@ -104,12 +105,11 @@ class Incoming:
         self.files, self.upload, self.path = files, upload, files.part(upload)
         self.size = 0
         self.head, self.tail = b"", b""
-        self._unflushed = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
         self._work: list[Future[None]] = []
         with files.locked():
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._file, self._is_direct = _create(self.path)
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def submit(self, block: memoryview) -> list[Future[None]]:
@@ -124,14 +124,12 @@ class Incoming:
     def _write(self, block: memoryview) -> None:
         if self.files.free() < len(block):
             raise no_room(self.size)
+        if self._is_direct and len(block) % _SECTOR:
+            self._is_direct = False
+            fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) & ~os.O_DIRECT)
         with _full_disk(self.size):
             while block:
-                written = os.write(self._file, block)
-                block = block[written:]
-                self._unflushed += written
-            if self._unflushed >= _FLUSH:
-                os.fdatasync(self._file)
-                self._unflushed = 0
+                block = block[os.write(self._file, block) :]
 
     def finish(self) -> Received:
         """All bytes are there: make them safe. The file keeps its name and its lock until `release`."""
@@ -145,6 +143,18 @@ class Incoming:
         with self.files.locked():
             self.path.unlink(missing_ok=True)
         os.close(self._file)
+
+
+def _create(path: Path) -> tuple[int, bool]:
+    """A new file, written past the page cache where the file system can: an image would only push out what others need."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags | os.O_DIRECT, 0o600), True
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        path.unlink(missing_ok=True)
+        return os.open(path, flags, 0o600), False
 
 
 @contextmanager
@@ -166,7 +176,7 @@ def no_room(size: int) -> TooLarge:
 
 async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[memoryview]:
     """`chunks` as blocks of BLOCK bytes. The one before the last that was given is used again."""
-    buffers = (bytearray(BLOCK), bytearray(BLOCK))
+    buffers = (mmap.mmap(-1, BLOCK), mmap.mmap(-1, BLOCK))
     turn = filled = 0
     async for chunk in chunks:
         rest = memoryview(chunk)
