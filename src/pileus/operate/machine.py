@@ -10,7 +10,7 @@ from pileus.supervise import accelerator, host_network, libvirt, ovn, ovs
 from pileus.supervise.host_network import ExternalNetwork
 from pileus.supervise.supervisor import Supervisor
 
-PHYSICAL_NETWORK = "external"
+PHYSICAL_NETWORK = "public"
 """What OVN calls the network behind the external bridge."""
 
 

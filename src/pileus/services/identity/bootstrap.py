@@ -23,8 +23,11 @@ CHAIN = ("admin", "manager", "member", "reader")
 INTERFACES = ("public", "internal", "admin")
 
 
-def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tuple[str, str, str]]) -> None:
-    """Make what is missing; `services` are (name, type, URL). What is there stays, but for URLs and the admin's password."""
+def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tuple[str, str, str]]) -> str:
+    """Make what is missing; `services` are (name, type, URL). What is there stays, but for URLs and the admin's password.
+
+    Returns the id of the first project.
+    """
     if not rows.mark(tx):
         rows.touch(tx)
     if not token_store.keys(tx):
@@ -39,6 +42,7 @@ def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tupl
     for target_type, target_id in (("project", project_id), ("system", "all")):
         assignments.add(tx, Assignment("user", user_id, target_type, target_id, roles["admin"]))  # type: ignore[arg-type]
     _catalog(tx, settings.region, services)
+    return project_id
 
 
 def _insert_project(tx: Tx, project_id: str, name: str, domain_id: str | None, description: str) -> None:
