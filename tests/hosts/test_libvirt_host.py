@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.test_diff import nic, spec
 
 from pileus.core.config import Settings
 from pileus.node.desired import Documents, MetadataPort, RootDisk
@@ -14,6 +13,7 @@ from pileus.node.libvirt_host import LibvirtHost, Place
 from pileus.node.vm import Machine
 from pileus.operate import machine
 from pileus.supervise import libvirt, ovs, purge
+from tests.unit.test_diff import nic, spec
 
 pytestmark = pytest.mark.real
 GUEST = "5b1e4a9a-2a0e-4f2f-9c39-3f6f2a1d7e01"
