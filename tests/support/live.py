@@ -13,7 +13,8 @@ import uvicorn
 
 from pileus.core.config import Settings
 from pileus.core.db import Database
-from pileus.core.http import App, Authenticator, Service
+from pileus.core.dispatch import App
+from pileus.core.http import Authenticator, Service
 from pileus.core.watch import Watch
 from tests.support import personas
 
