@@ -96,6 +96,16 @@ class Tx:
     def scalar(self, statement: Executable) -> Any:
         return self.connection.execute(statement).scalar()
 
+    def quick_scalar(self, sql: str) -> Any:
+        """The first value that a fixed statement without parameters gives, past SQLAlchemy: for what every request asks."""
+        cursor = self.connection.connection.cursor()
+        try:
+            cursor.execute(sql)
+            row = cursor.fetchone()
+        finally:
+            cursor.close()
+        return row[0] if row else None
+
     def scalars(self, statement: Executable) -> list[Any]:
         return list(self.connection.execute(statement).scalars())
 
@@ -197,7 +207,7 @@ class Database:
     def read(self) -> Iterator[Tx]:
         with self.engine.connect() as connection:
             if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN")
+                connection.connection.cursor().execute("BEGIN")
             else:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             try:
@@ -211,7 +221,7 @@ class Database:
         tx = None
         with self._one_writer(), self.engine.connect() as connection:
             if self.is_sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.connection.cursor().execute("BEGIN IMMEDIATE")
             try:
                 tx = Tx(connection, writable=True)
                 yield tx

@@ -14,18 +14,23 @@ from pileus.services.identity import tables
 from pileus.services.identity.types.base import Pairs, Row
 
 R = TypeVar("R", bound=Row)
+_MARK = str(sa.select(tables.revision.c.mark))
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 def mark(tx: Tx) -> str:
     """The identity revision: another text after every change of anything that tokens are computed from; "" before the first."""
-    return tx.scalar(sa.select(tables.revision.c.mark)) or ""
+    found: str | None = tx.memo.get("identity mark")
+    if found is None:
+        found = tx.memo["identity mark"] = tx.quick_scalar(_MARK) or ""
+    return found
 
 
 def touch(tx: Tx) -> None:
     """Make every token computed so far be computed again, in every process."""
     if not tx.memo.setdefault("identity touched", False):
         tx.memo["identity touched"] = True
+        tx.memo.pop("identity mark", None)
         tx.upsert(tables.revision, {"id": 1}, {"mark": new_hex_id()})
         tx.wake("identity")
 
