@@ -1,7 +1,18 @@
 """Compute's routes, a file a noun; importing a noun declares its routes."""
 
+from pileus.services.compute.api import aggregates as aggregates
+from pileus.services.compute.api import extensions as extensions
+from pileus.services.compute.api import external_events as external_events
 from pileus.services.compute.api import flavors as flavors
+from pileus.services.compute.api import hypervisors as hypervisors
+from pileus.services.compute.api import keypairs as keypairs
+from pileus.services.compute.api import quotas as quotas
+from pileus.services.compute.api import removed as removed
+from pileus.services.compute.api import server_groups as server_groups
+from pileus.services.compute.api import services as services
+from pileus.services.compute.api import usage as usage
 from pileus.services.compute.api import versions as versions
+from pileus.services.compute.api import zones as zones
 from pileus.services.compute.service import api
 
 __all__ = ["api"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
@@ -65,3 +66,12 @@ def next_links(request: Request, marker: str) -> list[Link]:
     """The link to the page after `marker`: the same query with another marker."""
     query = [(key, value) for key, value in request.query if key != "marker"]
     return [Link("next", f"{request.base_url}{request.path}?{urlencode([*query, ('marker', marker)])}")]
+
+
+def check_uuid(text: str, name: str) -> str:
+    """Raises BadRequest."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        raise BadRequest(f"{name} must be a UUID, got '{text[:64]}'.") from None
+    return text

@@ -47,6 +47,14 @@ def allocations(tx: Tx, consumer_id: str) -> list[AllocationRow]:
     return store.allocations.of_consumer(tx, consumer_id)
 
 
+def used_by_project(
+    tx: Tx, project_id: str, user_id: str | None = None, consumer_type: str = "INSTANCE"
+) -> dict[str, int]:
+    """By resource class, what consumers of one type have been given."""
+    found = store.allocations.usages(tx, project_id, user_id)
+    return {usage.resource_class: int(usage.amount) for usage in found if usage.type == consumer_type}
+
+
 def _give_back(tx: Tx, consumer_id: str, had: list[AllocationRow]) -> None:
     store.allocations.delete_of(tx, consumer_id)
     for row in had:

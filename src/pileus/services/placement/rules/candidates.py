@@ -87,3 +87,11 @@ def _unfit(have: frozenset[str], required: frozenset[str], forbidden: frozenset[
     missing, unwanted = sorted(required - have), sorted(forbidden & have)
     reasons = [f"trait {name} is missing" for name in missing] + [f"trait {name} is forbidden" for name in unwanted]
     return "; ".join(reasons)
+
+
+def used_of_providers(tx: Tx) -> dict[str, dict[str, int]]:
+    """provider id -> resource class -> how much of it is given away."""
+    return {
+        provider_id: {name: one.used for name, one in have.items()}
+        for provider_id, have in store.providers.all_inventories(tx).items()
+    }

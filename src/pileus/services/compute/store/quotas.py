@@ -1,0 +1,45 @@
+"""Limits that administrators have set, and what projects use."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.services.compute.tables.quotas import quota_defaults, quota_locks, quotas
+from pileus.services.compute.tables.servers import servers
+
+
+def defaults(tx: Tx) -> dict[str, int]:
+    return {row.name: row.value for row in tx.execute(sa.select(quota_defaults))}
+
+
+def set_default(tx: Tx, name: str, value: int) -> None:
+    tx.upsert(quota_defaults, {"name": name}, {"value": value})
+
+
+def limits(tx: Tx, project_id: str, user_id: str = "") -> dict[str, int]:
+    where = (quotas.c.project_id == project_id) & (quotas.c.user_id == user_id)
+    return {row.name: row.value for row in tx.execute(sa.select(quotas.c.name, quotas.c.value).where(where))}
+
+
+def set_limit(tx: Tx, project_id: str, user_id: str, name: str, value: int) -> None:
+    tx.upsert(quotas, {"project_id": project_id, "user_id": user_id, "name": name}, {"value": value})
+
+
+def forget(tx: Tx, project_id: str, user_id: str | None) -> None:
+    """Of one user, or of the project and all of its users."""
+    where = quotas.c.project_id == project_id
+    tx.delete(quotas, where & (quotas.c.user_id == user_id) if user_id else where)
+
+
+def hold(tx: Tx, owner: str) -> None:
+    """Until commit, nobody else gets past this for the same owner."""
+    tx.upsert(quota_locks, {"id": owner}, {"held": True})
+
+
+def instances(tx: Tx, project_id: str, user_id: str | None = None) -> int:
+    """How many servers there are, deleted ones aside."""
+    where = (servers.c.project_id == project_id) & servers.c.deleted_at.is_(None)
+    if user_id is not None:
+        where = where & (servers.c.user_id == user_id)
+    return int(tx.scalar(sa.select(sa.func.count()).select_from(servers).where(where)))
