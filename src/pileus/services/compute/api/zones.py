@@ -85,10 +85,10 @@ def show_host(tx: Tx, host: str) -> dict[str, Any]:
 @api.put("/os-hosts/{host}", until="2.42", policy="os_compute_api:os-hosts:update")
 def update_host(tx: Tx, caller: Caller, host: str, body: types.HostUpdate) -> dict[str, Any]:
     row = rules.host_of(tx, host)
-    if body.status is UNSET and body.maintenance_mode is UNSET:
-        raise BadRequest("Nothing to change: give status.")
     if body.maintenance_mode is not UNSET:
         raise NotImplementedHere("Hosts of this cloud have no maintenance mode: disable the compute service instead.")
+    if body.status is UNSET:
+        raise BadRequest("Nothing to change: give status.")
     enable = body.status.lower() == "enable"
     rules.set_disabled(tx, caller, row, not enable)
     return {"host": host, "status": "enabled" if enable else "disabled"}

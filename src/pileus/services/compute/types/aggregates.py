@@ -23,7 +23,7 @@ class AggregateCreate(Body):
 class AggregateUpdate(Body):
     __wrap__ = "aggregate"
     name: Name | Unset = UNSET
-    availability_zone: Zone | None | Unset = UNSET
+    availability_zone: Zone | Unset | None = UNSET
 
 
 class AggregateHost(Body):
