@@ -11,7 +11,7 @@ from pileus.core.config import Settings
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "pileus"
-FILES = sorted(SOURCE.rglob("*.py"))
+FILES = sorted(file for file in SOURCE.rglob("*.py") if "migrations" not in file.parts)
 MAX_LINES = 700
 MAX_HANDLER = 25
 MAX_OPTIONS = 60
