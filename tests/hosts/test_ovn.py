@@ -171,3 +171,13 @@ def test_a_restarted_database_is_found_again(cloud: Cloud) -> None:
 
     until(run, 20, "the northbound database")
     assert ping(cloud.guest(port, "10.0.0.20/24", "10.0.0.1"), "10.0.0.1", 3)
+
+
+def test_guests_names_are_answered_whatever_server_is_asked(cloud: Cloud) -> None:
+    office = Office(cloud)
+    with cloud.rows() as rows:
+        a = rows.port(office.network, (office.subnet, "10.0.0.20"), groups=(office.open,))
+        rows.port(office.network, (office.subnet, "10.0.0.21"), groups=(office.open,), dns_name="Box")
+    guest = cloud.guest(a, "10.0.0.20/24", "10.0.0.1")
+    for name in ("box", "box.openstacklocal"):
+        until(lambda: packets.resolve(guest, name, "9.9.9.9") == "10.0.0.21", what=name)  # noqa: B023

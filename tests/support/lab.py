@@ -138,6 +138,13 @@ class Guest:
         with NetNS(self.namespace) as ip:
             ip.route("replace", dst=destination, gateway=gateway, oif=self._index(ip))
 
+    def bounce(self) -> None:
+        """Down and up again: the kernel asks for routers."""
+        with NetNS(self.namespace) as ip:
+            index = self._index(ip)
+            ip.link("set", index=index, state="down")
+            ip.link("set", index=index, state="up")
+
     def addresses(self) -> list[str]:
         with NetNS(self.namespace) as ip:
             return [a.get_attr("IFA_ADDRESS") for a in ip.get_addr(index=self._index(ip)) if not a["flags"] & 0x40]

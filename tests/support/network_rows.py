@@ -46,12 +46,15 @@ class Rows:
         }  # fmt: skip
         port_id = self._insert(t.ports, network_id=network_id, **{**values, **fields})
         for subnet_id, address in addresses:
-            packed = f"{int(ip_address(address)):032x}"
-            ip = {"subnet_id": subnet_id, "packed": packed, "ip_address": address, "port_id": port_id}
-            self.tx.insert(t.fixed_ips, ip)
+            self.address(port_id, subnet_id, address)
         for group_id in groups:
             self.tx.insert(t.port_security_groups, {"port_id": port_id, "security_group_id": group_id})
         return port_id
+
+    def address(self, port_id: str, subnet_id: str, address: str) -> None:
+        packed = f"{int(ip_address(address)):032x}"
+        ip = {"subnet_id": subnet_id, "packed": packed, "ip_address": address, "port_id": port_id}
+        self.tx.insert(t.fixed_ips, ip)
 
     def router(self, **fields: Any) -> str:
         values = {

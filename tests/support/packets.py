@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Protocol
 
 from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
@@ -48,9 +49,13 @@ def answers(source: HasSockets, address: str, patience: float = 15.0) -> None:
     until(lambda: ping(source, address, 0.3), patience, f"an answer of {address}")
 
 
-def silent(source: HasSockets, address: str) -> bool:
-    """No answer to three pings."""
-    return not any(ping(source, address, 0.3) for _ in range(3))
+def silent(source: HasSockets, address: str, patience: float = 5.0) -> bool:
+    """Three pings in a row remain unanswered, at the latest when the switch has forgotten what it had cached."""
+    deadline = time.monotonic() + patience
+    while any(ping(source, address, 0.3) for _ in range(3)):
+        if time.monotonic() > deadline:
+            return False
+    return True
 
 
 @contextmanager
@@ -131,3 +136,15 @@ def checksums_right(frame: Packet) -> bool:
     del again[IP].chksum, again[UDP].chksum
     computed = Ether(bytes(again))
     return sent[0] == computed[IP].chksum and sent[1] in (0, computed[UDP].chksum)
+
+
+def resolve(source: HasSockets, name: str, server: str, timeout: float = 0.5) -> str | None:
+    """The first IPv4 address that the server answers."""
+    with closing(source.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+        client.settimeout(timeout)
+        client.sendto(bytes(DNS(id=7, rd=1, qd=DNSQR(qname=name))), (server, 53))
+        try:
+            answer = DNS(client.recv(4096))
+        except OSError:
+            return None
+        return str(answer.an[0].rdata) if answer.ancount else None

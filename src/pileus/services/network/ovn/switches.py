@@ -21,6 +21,11 @@ def add(rows: Rows, topology: Topology) -> None:
         _names(rows, network, switch)
 
 
+def physical_port_name(network_id: str) -> str:
+    """Of the port by which a network goes on in its physical network."""
+    return f"physical-{network_id}"
+
+
 def router_port_name(port_id: str) -> str:
     """Of the router's end of a router port."""
     return f"router-{port_id}"
@@ -30,7 +35,7 @@ def _localnet(rows: Rows, network: Network) -> Row:
     return rows.add(
         "Logical_Switch_Port",
         f"{network.id}:physical",
-        name=f"physical-{network.id}",
+        name=physical_port_name(network.id),
         type="localnet",
         addresses=frozenset({"unknown"}),
         options={"network_name": network.physical_network},
