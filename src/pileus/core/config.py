@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0
     """Memory to promise for what the host has."""
+    import_networks: str = ""
+    """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
 
     @property
     def database_url(self) -> str:
