@@ -38,6 +38,7 @@ def serving(
     services: Sequence[Service],
     prepare: Callable[[Database], Any] | None = None,
     authenticate: Authenticator = personas.authenticate,
+    **options: Any,
 ) -> Iterator[Live]:
     """On a free port of the loopback, with a database and a state directory of its own."""
     with tempfile.TemporaryDirectory(prefix="pileus-test-") as directory, socket.socket() as listener:
@@ -47,7 +48,7 @@ def serving(
         db.create_tables()
         if prepare is not None:
             prepare(db)
-        settings = Settings(state_dir=Path(directory), mode="sim", port=listener.getsockname()[1])
+        settings = Settings(state_dir=Path(directory), mode="sim", port=listener.getsockname()[1], **options)
         app = App(services, db, watch, authenticate, threads=4, settings=settings)
         server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", log_level="warning", ws="none"))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="live-api")

@@ -24,74 +24,111 @@ async def upload(
 
     Raises Conflict (not queued), Gone (deleted meanwhile), BadRequest (cut short, not of its format), TooLarge (no room).
     """
-
-    def publish(incoming: Incoming, received: Received) -> None:
-        with files.locked():
-            files.publish(incoming.path, received.sha512)
-            _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, received))
-
-    await _receive(db, files, caller, image, chunks, length, "saving", publish)
+    try:
+        incoming = await begin(db, files, length, lambda tx, upload: rules.begin_upload(tx, image, "saving", upload))
+        await carry(db, caller, image, incoming, chunks, length, publish)
+    except Problem:
+        await _drop(chunks)
+        raise
 
 
 async def stage(
     db: Database, files: ImageFiles, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
 ) -> None:
     """Receive the image's bytes and keep them for an import. Raises as `upload`."""
+    try:
+        incoming = await begin(db, files, length, lambda tx, upload: rules.begin_upload(tx, image, "uploading", upload))
+        await carry(db, caller, image, incoming, chunks, length, _keep_staged)
+    except Problem:
+        await _drop(chunks)
+        raise
 
-    def keep(incoming: Incoming, received: Received) -> None:
-        with files.locked():
-            incoming.path.rename(files.staged(incoming.upload))
-            _written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
 
-    await _receive(db, files, caller, image, chunks, length, "uploading", keep)
+async def begin(db: Database, files: ImageFiles, length: int | None, start: Callable[[Tx, str], None]) -> Incoming:
+    """A place for bytes to arrive, and `start(tx, upload)` written down. Raises TooLarge (no room), and what `start` raises."""
 
-
-async def _receive(
-    db: Database,
-    files: ImageFiles,
-    caller: Caller,
-    image: ImageRow,
-    chunks: AsyncIterator[bytes],
-    length: int | None,
-    status: str,
-    keep: Callable[[Incoming, Received], None],
-) -> None:
-    def begin() -> Incoming:
+    def begun() -> Incoming:
         if length is not None and length > files.free():
             raise no_room(length)
         incoming = files.incoming(new_id())
         try:
             with db.write() as tx:
-                rules.begin_upload(tx, image, status, incoming.upload)
+                start(tx, incoming.upload)
         except BaseException:
             incoming.release()
             raise
         return incoming
 
-    def finish(incoming: Incoming) -> None:
+    return await asyncio.to_thread(begun)
+
+
+Keep = Callable[[Database, Caller, ImageRow, Incoming, Received], None]
+
+
+async def carry(
+    db: Database,
+    caller: Caller,
+    image: ImageRow,
+    incoming: Incoming,
+    chunks: AsyncIterator[bytes],
+    length: int | None,
+    keep: Keep,
+) -> None:
+    """Move all bytes in and `keep` them, or take everything back that `begin` did."""
+
+    def finish() -> None:
         received = incoming.finish()
         received.virtual_size = checked(image, incoming)
-        keep(incoming, received)
+        keep(db, caller, image, incoming, received)
 
-    def give_up(incoming: Incoming) -> None:
+    def give_up(reason: str) -> None:
         with db.write() as tx:
-            rules.abandon_upload(tx, caller, image.id, incoming.upload)
+            rules.abandon_upload(tx, caller, image.id, incoming.upload, reason)
 
     try:
-        incoming = await asyncio.to_thread(begin)
-        try:
-            await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
-            if length is not None and incoming.size != length:
-                raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
-            await asyncio.to_thread(finish, incoming)
-        except BaseException:
-            await asyncio.shield(asyncio.to_thread(give_up, incoming))
-            raise
-        finally:
-            await asyncio.shield(asyncio.to_thread(incoming.release))
-    except Problem:
-        await _drop(chunks)
+        await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
+        if length is not None and incoming.size != length:
+            raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
+        await asyncio.to_thread(finish)
+    except BaseException as error:
+        reason = error.message if isinstance(error, Problem) else "It was interrupted."
+        await asyncio.shield(asyncio.to_thread(give_up, reason))
         raise
+    finally:
+        await asyncio.shield(asyncio.to_thread(incoming.release))
+
+
+def publish(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
+    """Give the bytes their name and make the image active, as one step for everybody else."""
+    with incoming.files.locked():
+        incoming.files.publish(incoming.path, received.sha512)
+        _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, received))
+
+
+def publish_staged(
+    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, also: Callable[[Tx], None]
+) -> None:
+    """Make an image active with the bytes that are staged for it; `also` is written down with it."""
+    assert image.upload is not None
+    assert image.staged is not None
+    received, upload, staged = Received(**image.staged), image.upload, files.staged(image.upload)
+
+    def finish(tx: Tx) -> bool:
+        also(tx)
+        return rules.finish_upload(tx, caller, image.id, upload, received)
+
+    with files.locked():
+        if not staged.exists():
+            raise Gone(f"What was staged for image {image.id} is gone.")
+        files.publish(staged, received.sha512)
+        _written(db, finish)
+        staged.unlink()
+
+
+def _keep_staged(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
+    with incoming.files.locked():
+        incoming.path.rename(incoming.files.staged(incoming.upload))
+        _written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
 
 
 async def pump(chunks: AsyncIterator[bytes], incoming: Incoming, look: Callable[[], object]) -> None:

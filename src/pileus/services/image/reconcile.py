@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from pileus.core.config import Settings
+from pileus.core.context import system_caller
 from pileus.core.db import Database, Tx
 from pileus.core.reconcile import Reconciler
-from pileus.services.image import store
+from pileus.services.image import rules, store
 from pileus.services.image.files import ImageFiles
 
 log = structlog.get_logger("pileus.image")
@@ -41,10 +42,11 @@ def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> Non
 
 
 def _give_up(db: Database, lost: set[str]) -> None:
+    nobody = system_caller()
     with db.write() as tx:
-        for upload in sorted(lost):
-            if store.abandon_upload(tx, upload):
-                log.info("an upload died, its image is queued again", upload=upload)
+        for upload, image_id in store.images_of_uploads(tx, sorted(lost)):
+            rules.abandon_upload(tx, nobody, image_id, upload, "Its receiver died.")
+            log.info("an upload died, its image is queued again", image=image_id)
 
 
 def reconcilers(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> list[Reconciler]:

@@ -56,3 +56,21 @@ members = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
     sa.Index("ix_image_member_member", "member_id", "status"),
 )
+
+tasks = sa.Table(
+    "image_task",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("image_id", Id, nullable=False, index=True),
+    sa.Column("owner", Id),
+    sa.Column("user_id", Id, nullable=False),
+    sa.Column("request_id", Id, nullable=False),
+    sa.Column("input", Json, nullable=False),
+    sa.Column("result", Json),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("created_at", Time, nullable=False, index=True),
+    sa.Column("updated_at", Time, nullable=False),
+)
+"""An import, told in the past tense: the image's own row drives it."""

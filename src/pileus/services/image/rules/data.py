@@ -24,6 +24,7 @@ def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, received: 
     """Make it active. False where the image is gone."""
     if not store.activate(tx, image_id, upload, received):
         return False
+    store.end_tasks(tx, image_id, "success", "")
     events.record(tx, caller, "image", "upload", "image", image_id, size=received.size)
     return True
 
@@ -36,8 +37,9 @@ def finish_staging(tx: Tx, caller: Caller, image_id: str, upload: str, received:
     return True
 
 
-def abandon_upload(tx: Tx, caller: Caller, image_id: str, upload: str) -> None:
+def abandon_upload(tx: Tx, caller: Caller, image_id: str, upload: str, reason: str) -> None:
     """Back to queued."""
     if store.abandon_upload(tx, upload):
-        events.record(tx, caller, "image", "upload", "image", image_id, outcome="failure")
+        events.record(tx, caller, "image", "upload", "image", image_id, outcome="failure", reason=reason)
+    store.end_tasks(tx, image_id, "failure", reason)
     tx.wake("image-files")

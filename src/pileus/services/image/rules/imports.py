@@ -1,5 +1,99 @@
 """Imports: data that comes by another way than one upload."""
 
-METHODS = ("glance-direct",)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pileus.core import events
+from pileus.core.context import Caller
+from pileus.core.db import Tx, new_id
+from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
+from pileus.services.image import store
+from pileus.services.image.rules import images
+from pileus.services.image.rules.data import begin_upload
+from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
+
+METHODS = ("glance-direct", "web-download")
 STORE = "file"
 """The one store's id."""
+
+
+def check_import(image: ImageRow, wish: ImageImport) -> None:
+    """Raises BadRequest (method, store), Conflict (status)."""
+    method = wish.method.name
+    if method not in METHODS:
+        raise BadRequest(f"Import method '{method[:64]}' is not available; possible are {', '.join(METHODS)}.")
+    for name in wish.stores or ():
+        if name != STORE:
+            raise BadRequest(f"There is no store '{name[:64]}'; the only one is '{STORE}'.")
+    if wish.all_stores and wish.stores:
+        raise BadRequest("Give either all_stores or stores, not both.")
+    if method == "web-download" and not wish.method.uri:
+        raise BadRequest("The method web-download needs a uri.")
+    if image.disk_format is None or image.container_format is None:
+        raise BadRequest(f"disk_format and container_format of image {image.id} must be set before it is imported.")
+    if method == "glance-direct" and (image.status != "uploading" or image.staged is None):
+        raise Conflict(f"Image {image.id} is {image.status}, with no data staged: PUT /images/{image.id}/stage first.")
+    if method == "web-download" and image.status != "queued":
+        raise Conflict(f"Image {image.id} is {image.status}; it must be queued.")
+
+
+def record_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport) -> None:
+    """The task that tells of an import, now under way."""
+    request = {
+        "method": {name: value for name, value in msgspec.structs.asdict(wish.method).items() if value is not None}
+    }
+    task_input = {"image_id": image.id, "backend": [STORE], "import_req": request}
+    _insert_task(tx, caller, "api_image_import", image, task_input)
+
+
+def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, upload: str) -> None:
+    """From queued to importing. Raises Conflict."""
+    begin_upload(tx, image, "importing", upload)
+    record_import(tx, caller, image, wish)
+
+
+def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str) -> tuple[ImageRow, TaskRow]:
+    """A new image, importing. Raises as `create_image`."""
+    image = images.create_image(tx, caller, wish.input.image_properties)
+    begin_upload(tx, image, "importing", upload)
+    return image, _insert_task(tx, caller, "import", image, msgspec.structs.asdict(wish.input))
+
+
+def _insert_task(tx: Tx, caller: Caller, kind: str, image: ImageRow, task_input: Mapping[str, Any]) -> TaskRow:
+    task = TaskRow(
+        id=new_id(),
+        type=kind,
+        status="processing",
+        image_id=image.id,
+        owner=caller.project_id,
+        user_id=caller.user_id,
+        request_id=caller.request_id,
+        input=dict(task_input),
+        result=None,
+        message="",
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    store.insert_task(tx, task)
+    events.record(tx, caller, "image", "import", "image", image.id, task=task.id)
+    return task
+
+
+def known_task(tx: Tx, task_id: str) -> TaskRow:
+    """Raises NotFound."""
+    task = store.task(tx, task_id)
+    if task is None:
+        raise NotFound(f"No task found with ID {task_id[:64]}.")
+    return task
+
+
+def delete_task(tx: Tx, task: TaskRow) -> None:
+    """Raises Forbidden while it is under way."""
+    if task.status == "processing":
+        raise Forbidden(f"Task {task.id} is under way and can't be deleted.")
+    store.delete_task(tx, task.id)

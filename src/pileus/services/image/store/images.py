@@ -160,6 +160,12 @@ def uploads(tx: Tx) -> dict[str, bool]:
     return {upload: staged is not None for upload, staged in found}
 
 
+def images_of_uploads(tx: Tx, wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """(upload, image id)."""
+    statement = sa.select(images.c.upload, images.c.id).where(images.c.upload.in_(wanted))
+    return [(upload, image_id) for upload, image_id in tx.execute(statement)]
+
+
 def contents(tx: Tx) -> set[str]:
     """The names of all files that an image refers to."""
     return set(tx.scalars(sa.select(images.c.sha512).where(images.c.sha512.is_not(None)).distinct()))
