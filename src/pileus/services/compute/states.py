@@ -43,6 +43,7 @@ _VM_STATES = {
     "crashed": "stopped",
     "suspended": "suspended",
 }
+VM_STATE_OF_POWER = {POWER_STATES[state]: vm_state for state, vm_state in _VM_STATES.items()}
 _STEPS = {"disk": "block_device_mapping", "network": "networking"}
 _MADE_ANEW = ("spawning", "networking", "block_device_mapping", "rebooting_hard", *_REBUILD)
 """Tasks after whose failure the guest cannot be trusted to be what it was."""

@@ -20,6 +20,10 @@ def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.host == host))
 
 
+def row_of_token(tx: Tx, token_hash: str) -> HostSpecRow | None:
+    return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.token_hash == token_hash))
+
+
 def revision_of(tx: Tx, host: str) -> int:
     return int(tx.scalar(sa.select(host_specs.c.revision).where(host_specs.c.host == host)) or 0)
 

@@ -333,10 +333,27 @@ def ids_of(tx: Tx, filters: Sequence[Filter]) -> list[str]:
     return tx.scalars(sa.select(servers.c.id).where(*_where(filters)))
 
 
-def usage(tx: Tx, project_id: str) -> tuple[int, list[FlavorCopy]]:
-    """How many living servers a project has, and their flavors."""
-    flavors = tx.scalars(sa.select(servers.c.flavor).where((servers.c.project_id == project_id) & LIVING))
-    return len(flavors), [msgspec.convert(flavor, FlavorCopy) for flavor in flavors]
+def reached_but_busy(tx: Tx, since: datetime) -> list[ServerRow]:
+    """Servers whose host has reached their spec before `since`, and whose task has not ended."""
+    mine = (
+        LIVING
+        & servers.c.task_state.is_not(None)
+        & (servers.c.task_state != states.DELETING)
+        & (servers.c.observed_generation >= servers.c.generation)
+        & (servers.c.updated_at < since)
+    )
+    return _rows(tx, sa.select(servers).where(mine).limit(100))
+
+
+def is_reached_but_busy(server: ServerRow, since: datetime) -> bool:
+    busy = server.task_state not in (None, states.DELETING) and server.deleted_at is None
+    return busy and server.observed_generation >= server.generation and server.updated_at < since
+
+
+def image_files(tx: Tx) -> list[str]:
+    """SHA-512 names of the image files that servers are made of."""
+    images = tx.scalars(sa.select(servers.c.image).where(LIVING).distinct())
+    return [image["sha512"] for image in images]
 
 
 def forget_deleted(tx: Tx, before: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Servers: what each should be (spec), and what it is (status). Only rules/observe.py writes status from reports."""
+"""Servers: what each should be (spec), and what it is (status). Only rules/reports.py writes status from reports."""
 
 import sqlalchemy as sa
 

@@ -16,7 +16,7 @@ from pileus.services.network.rules.networks import default_networks, visible_net
 from pileus.services.network.rules.ports import create_port, delete_port, visible_port
 from pileus.services.network.rules.security_groups import visible_security_group
 from pileus.services.network.types.ports import FixedIp, FixedIpWish, PortDetail, PortWish
-from pileus.services.network.types.rows import NetworkRow, PortRow, SecurityGroupRow, SubnetRow
+from pileus.services.network.types.rows import NetworkRow, PortRow, SecurityGroupRow, SecurityGroupRuleRow, SubnetRow
 
 __all__ = [
     "FixedIp",
@@ -26,6 +26,7 @@ __all__ = [
     "PortRow",
     "PortWish",
     "SecurityGroupRow",
+    "SecurityGroupRuleRow",
     "SubnetRow",
     "bind_port",
     "create_port",

@@ -1,0 +1,87 @@
+"""The hosts' API: see pileus.node.desired. A host shows its own token; users have no business here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from pileus.core.body import Query
+from pileus.core.config import Settings
+from pileus.core.context import system_caller
+from pileus.core.db import Database, Tx
+from pileus.core.errors import BadRequest, NotFound, plain_shape
+from pileus.core.http import Request, Response, Service, Stream
+from pileus.core.watch import Watch
+from pileus.node.desired import HostFacts, HostStatus
+from pileus.services.compute.rules import hosts, reports, specs
+from pileus.services.compute.store.host_spec import HostSpecRow
+from pileus.services.image import rules as image
+
+api = Service("node", "/node/v1", plain_shape, www_authenticate=False)
+LONGEST_WAIT = 60.0
+CHUNK = 1 << 20
+
+
+class SpecQuery(Query):
+    seen: int = -1
+    wait: float = 0.0
+
+
+@api.put("/hosts/{host}", public=True, load=specs.known_host)
+def register(tx: Tx, settings: Settings, known: HostSpecRow, body: HostFacts) -> None:
+    """A host says what it is."""
+    _same(known.host, body.host)
+    hosts.register(tx, body, settings)
+
+
+@api.post("/hosts/{host}/status", public=True, load=specs.known_host, success=204, max_body=1 << 26)
+def report(tx: Tx, known: HostSpecRow, body: HostStatus) -> None:
+    """A host says what its guests are; without any it is a heartbeat."""
+    _same(known.host, body.host)
+    hosts.heartbeat(tx, known.host, body.used, body.problems)
+    reports.observe(tx, body)
+
+
+def _same(host: str, said: str) -> None:
+    if host != said:
+        raise BadRequest(f"The path names host '{host}', the body '{said[:255]}'.")
+
+
+@api.get("/hosts/{host}/spec", public=True, load=specs.known_host)
+async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQuery) -> Response:
+    """What a host should be: at once where it differs from revision `seen`, else as soon as it does, or 304."""
+    host, topic = known.host, f"host:{known.host}"
+    until = time.monotonic() + min(query.wait, LONGEST_WAIT)
+    while True:
+        count = watch.count(topic)
+        spec = await asyncio.to_thread(specs.newer_spec, db, host, query.seen)
+        if spec is not None:
+            return Response(msgspec.json.encode(spec))
+        left = until - time.monotonic()
+        if left <= 0:
+            return Response(None, status=304)
+        await watch.wait(topic, count, left)
+
+
+@api.get("/images/{image_id}/file", public=True, load=specs.any_known_host)
+async def give_image(db: Database, settings: Settings, known: HostSpecRow, request: Request, image_id: str) -> Stream:
+    """An image's bytes."""
+
+    def find() -> str | None:
+        with db.read() as tx:
+            return image.visible_image(tx, system_caller(request.request_id), image_id).sha512
+
+    sha512 = await asyncio.to_thread(find)
+    if sha512 is None:
+        raise NotFound(f"Image {image_id} has no data.")
+    file = await asyncio.to_thread((settings.state_dir / "images" / sha512).open, "rb")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        with file:
+            while data := await asyncio.to_thread(file.read, CHUNK):
+                yield data
+
+    return Stream(chunks())

@@ -1,0 +1,149 @@
+"""What each host should be, read from the rows; and who may ask for it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from pileus.core.db import Database, Tx
+from pileus.core.errors import Forbidden, NotFound, Unauthorized
+from pileus.core.http import Request
+from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk
+from pileus.services.compute import states
+from pileus.services.compute.rules import documents
+from pileus.services.compute.store import host_spec as store
+from pileus.services.compute.store import servers as server_store
+from pileus.services.compute.store.host_spec import HostSpecRow
+from pileus.services.compute.store.servers import ServerRow
+from pileus.services.network import rules as network
+
+TOKEN_HEADER = "x-pileus-host-token"
+
+
+def hashed(token: str) -> str:
+    """How a host's token is kept; also what the control plane shows to the host's agent as its own proof."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def admit(tx: Tx, host: str, token: str | None = None) -> str:
+    """Let a host in. The token is given once and kept as its hash; a new one replaces the one before."""
+    token = token or secrets.token_urlsafe(32)
+    store.set_token(tx, host, hashed(token))
+    return token
+
+
+def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
+    """The host that asks, by the token in X-Pileus-Host-Token. Raises Unauthorized or Forbidden."""
+    token = request.headers.get(TOKEN_HEADER)
+    if not token:
+        raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
+    row = store.host_spec_row(tx, host)
+    if row is None or not hmac.compare_digest(row.token_hash, hashed(token)):
+        raise Forbidden(f"The token is not the one of host '{host}': let the host in with `pileus join`.")
+    return row
+
+
+def any_known_host(tx: Tx, request: Request) -> HostSpecRow:
+    """One of the hosts, by its token alone."""
+    token = request.headers.get(TOKEN_HEADER)
+    row = store.row_of_token(tx, hashed(token)) if token else None
+    if row is None:
+        raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
+    return row
+
+
+def host_spec(tx: Tx, host: str) -> HostSpec:
+    """All that the host should be. Raises NotFound for a host that was never let in."""
+    row = store.host_spec_row(tx, host)
+    if row is None:
+        raise NotFound(f"Host '{host}' is not known.")
+    servers = [server for server in server_store.servers_on_host(tx, host) if server.task_state != states.DELETING]
+    ports = network.ports_of_devices(tx, [server.id for server in servers])
+    return HostSpec(
+        host=host,
+        revision=row.revision,
+        guests=tuple(guest_spec(server, ports.get(server.id, ())) for server in servers),
+        metadata_ports=tuple(network.metadata_ports(tx, host)),
+    )
+
+
+def newer_spec(db: Database, host: str, seen: int) -> HostSpec | None:
+    """The host's spec where it is not the one of revision `seen`; a spec that differs from the last gets a revision."""
+    with db.read() as tx:
+        spec = host_spec(tx, host)
+        row = store.host_spec_row(tx, host)
+        assert row is not None
+    if _digest(spec) == row.digest:
+        return spec if seen != row.revision else None
+    with db.write() as tx:
+        spec = host_spec(tx, host)
+        digest = _digest(spec)
+        row = store.host_spec_row(tx, host)
+        assert row is not None
+        if digest != row.digest:
+            store.set_revision(tx, host, row.revision + 1, digest)
+            server_store.mark_published(tx, [guest.id for guest in spec.guests])
+            spec = msgspec.structs.replace(spec, revision=row.revision + 1)
+    return spec
+
+
+def _digest(spec: HostSpec) -> str:
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(spec, revision=0), order="sorted")).hexdigest()
+
+
+def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestSpec:
+    properties = _hardware(server)
+    flavor, image = server.flavor, server.image
+    ordered = documents.in_order(server, ports)
+    return GuestSpec(
+        id=server.id,
+        generation=server.generation,
+        name=server.name,
+        domain_name=server.instance_name,
+        project_id=server.project_id,
+        user_id=server.user_id,
+        power=server.power,  # type: ignore[arg-type]
+        vcpus=flavor.vcpus,
+        memory_mb=flavor.ram,
+        swap_mb=flavor.swap,
+        ephemeral_gb=flavor.ephemeral,
+        root=RootDisk(
+            image_id=server.image_id,
+            sha512=image.sha512,
+            image_format=image.disk_format,
+            image_size=image.size,
+            size_gb=flavor.disk,
+            bus=properties.get("hw_disk_bus", "virtio"),
+            kernel_id=image.properties.get("kernel_id") or None,
+            ramdisk_id=image.properties.get("ramdisk_id") or None,
+        ),
+        nics=tuple(
+            Nic(
+                port_id=detail.port.id,
+                network_id=detail.port.network_id,
+                mac=detail.port.mac_address,
+                mtu=detail.network.mtu,
+                model=properties.get("hw_vif_model", "virtio"),
+            )
+            for detail in ordered
+        ),
+        config_drive=server.config_drive,
+        reboots=server.reboots,
+        hard_reboots=server.hard_reboots,
+        rebuilds=server.rebuilds,
+        properties=properties,
+        documents=documents.build(server, ordered),
+    )
+
+
+def _hardware(server: ServerRow) -> dict[str, str]:
+    """hw_* of the image; the flavor's hw:* come after, as hw_*."""
+    image = {name: value for name, value in server.image.properties.items() if name.startswith("hw_")}
+    flavor = {
+        name.replace(":", "_"): value for name, value in server.flavor.extra_specs.items() if name.startswith("hw:")
+    }
+    return image | flavor
