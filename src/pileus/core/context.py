@@ -36,6 +36,8 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
     trustee_id: str | None = None
     application_credential_id: str | None = None
     unrestricted: bool = True
+    permits: Callable[[str, str, str], bool] | None = None
+    """(service, method, path below the service's root) -> whether the token's access rules let it; None: no such rules."""
     request_id: str = ""
     global_request_id: str | None = None
     version: Version = FIRST

@@ -322,6 +322,7 @@ class Exchange:
         else:
             try:
                 caller = self.app.authenticate(tx, token, headers.get("x-service-token"))
+                self._within_access_rules(caller)
             except errors.Unauthorized:
                 if not self.route.public:
                     raise
@@ -334,6 +335,18 @@ class Exchange:
 
         here = caller.at(self.request.request_id, known, self.version, allows)
         return here
+
+    def _within_access_rules(self, caller: Caller) -> None:
+        """Raises Unauthorized for a request that an application credential was not given for."""
+        if caller.permits is None:
+            return
+        root = "/" + self.service.prefix.split("/")[1]
+        path = self.request.path.removeprefix(root) or "/"
+        if not caller.permits(self.service.name, self.request.method, path):
+            raise errors.Unauthorized(
+                f"The access rules of application credential {caller.application_credential_id} do not allow "
+                f"{self.request.method} {path} on {self.service.name}."
+            )
 
     def _body(self) -> Any:
         request, kind = self.request, self.route.body_type

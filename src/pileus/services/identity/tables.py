@@ -259,19 +259,3 @@ limits = Table(
     Column("resource_limit", Integer, nullable=False),
     Column("description", Text),
 )
-domain_options = Table(
-    "identity_domain_option",
-    metadata,
-    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), primary_key=True),
-    Column("group", String(64), primary_key=True),
-    Column("option", String(64), primary_key=True),
-    Column("value", Json),
-)
-consumers = Table(
-    "identity_consumer",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("description", Text),
-    Column("secret", String(64), nullable=False),
-    Column("extra", Json, nullable=False),
-)

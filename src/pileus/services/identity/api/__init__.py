@@ -1,13 +1,19 @@
 """The routes of identity, by noun."""
 
 from pileus.services.identity.api import (
+    application_credentials,
     catalog,
+    credentials,
+    endpoint_filter,
     grants,
     groups,
+    limits,
+    policies,
     projects,
     role_assignments,
     roles,
     tokens,
+    trusts,
     users,
     versions,
 )
@@ -15,13 +21,19 @@ from pileus.services.identity.service import api
 
 __all__ = [
     "api",
+    "application_credentials",
     "catalog",
+    "credentials",
+    "endpoint_filter",
     "grants",
     "groups",
+    "limits",
+    "policies",
     "projects",
     "role_assignments",
     "roles",
     "tokens",
+    "trusts",
     "users",
     "versions",
 ]

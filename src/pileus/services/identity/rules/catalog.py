@@ -32,7 +32,7 @@ def catalog(tx: Tx, user_id: str, project_id: str | None) -> list[dict[str, Any]
     if project_id is not None:
         direct, filters = store.chosen_for(tx, project_id)
         if direct or filters:
-            endpoints = [row for row in endpoints if row.id in direct or any(_fits(row, f) for f in filters)]
+            endpoints = [row for row in endpoints if row.id in direct or any(fits(row, f) for f in filters)]
     names = {"user_id": user_id, "project_id": project_id, "tenant_id": project_id}
     by_service: dict[str, list[dict[str, Any]]] = {}
     for row in endpoints:
@@ -47,7 +47,7 @@ def catalog(tx: Tx, user_id: str, project_id: str | None) -> list[dict[str, Any]
     ]
 
 
-def _fits(row: EndpointRow, filters: Mapping[str, Any]) -> bool:
+def fits(row: EndpointRow, filters: Mapping[str, Any]) -> bool:
     return all(getattr(row, name) == value for name, value in filters.items())
 
 

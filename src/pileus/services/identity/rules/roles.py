@@ -64,7 +64,9 @@ def must_imply(tx: Tx, pair: Implication) -> None:
 
 
 def imply(tx: Tx, pair: Implication) -> None:
-    """Raises Forbidden for the admin role, which nothing may bring."""
+    """Raises Forbidden for the admin role, which nothing may bring, and for a domain's role below a global one."""
+    if pair.prior.domain_id is None and pair.implied.domain_id is not None:
+        raise Forbidden(f"Role {pair.implied.name} of a domain can't be implied by the global role {pair.prior.name}.")
     if pair.implied.name == NEVER_IMPLIED and pair.implied.domain_id is None:
         raise Forbidden(f"Role {NEVER_IMPLIED} can't be implied by another.")
     store.imply(tx, pair.prior.id, pair.implied.id)

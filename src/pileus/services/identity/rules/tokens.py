@@ -21,6 +21,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import Unauthorized
 from pileus.services.identity.rules import assignments
+from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
 from pileus.services.identity.store import credentials as credential_store
 from pileus.services.identity.store import projects as project_store
@@ -206,6 +207,8 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
     credential = _application_credential(tx, claims)
     if trust is not None or credential is not None:
         roles = _lent(tx, roles, (trust or credential).role_ids)  # type: ignore[union-attr]
+    rule_ids = credential.access_rule_ids if credential else None
+    access_rules = None if rule_ids is None else credential_store.access_rules_by_id(tx, rule_ids)
     caller = Caller(
         user_id=user.id,
         user_name=user.name,
@@ -226,9 +229,9 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         trustor_id=trust.trustor_user_id if trust else None,
         trustee_id=trust.trustee_user_id if trust else None,
         application_credential_id=claims.application_credential_id,
+        permits=None if access_rules is None else permission(access_rules),
         unrestricted=credential.unrestricted if credential else trust is None,
     )
-    rule_ids = credential.access_rule_ids if credential else None
     return Session(
         mark=mark,
         claims=claims,
@@ -239,7 +242,7 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         roles=roles,
         trust=trust,
         application_credential=credential,
-        access_rules=None if rule_ids is None else credential_store.access_rules_by_id(tx, rule_ids),
+        access_rules=access_rules,
         caller=caller,
         documents={},
     )

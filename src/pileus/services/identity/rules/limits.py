@@ -1,0 +1,92 @@
+"""Unified limits: what a service's resource is limited to by default, and for single projects and domains."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pileus.core.context import Caller
+from pileus.core.db import Tx, new_hex_id
+from pileus.core.errors import BadRequest, Conflict, Forbidden
+from pileus.services.identity.rules import resources
+from pileus.services.identity.rules.assignments import found_domain
+from pileus.services.identity.rules.targets import Target
+from pileus.services.identity.store import rows
+from pileus.services.identity.types.catalog import RegionRow, ServiceRow
+from pileus.services.identity.types.policies import (
+    LimitRow,
+    LimitWish,
+    RegisteredLimitRow,
+    RegisteredLimitUpdate,
+    RegisteredLimitWish,
+)
+from pileus.services.identity.types.projects import ProjectRow
+
+
+def register(tx: Tx, caller: Caller, wish: RegisteredLimitWish) -> RegisteredLimitRow:
+    """Raises BadRequest for a service or region that is not there, Conflict where there is such a limit."""
+    row = RegisteredLimitRow(
+        new_hex_id(), wish.service_id, wish.region_id, wish.resource_name, wish.default_limit, wish.description
+    )
+    _must_fit(tx, row)
+    return resources.add(tx, caller, row)
+
+
+def _must_fit(tx: Tx, row: RegisteredLimitRow) -> None:
+    if rows.find(tx, ServiceRow, row.service_id) is None:
+        raise BadRequest(f"There is no service {row.service_id}.")
+    if row.region_id is not None and rows.find(tx, RegionRow, row.region_id) is None:
+        raise BadRequest(f"There is no region {row.region_id}.")
+    for other in _registered(tx, row.service_id, row.region_id, row.resource_name):
+        if other.id != row.id:
+            raise Conflict(f"Resource {row.resource_name} of service {row.service_id} has limit {other.id} already.")
+
+
+def _registered(tx: Tx, service_id: str, region_id: str | None, resource_name: str) -> list[RegisteredLimitRow]:
+    return rows.where(tx, RegisteredLimitRow, service_id=service_id, region_id=region_id, resource_name=resource_name)
+
+
+def update_registered(
+    tx: Tx, caller: Caller, row: RegisteredLimitRow, body: RegisteredLimitUpdate
+) -> RegisteredLimitRow:
+    values = resources.wishes(body)
+    if set(values) & {"service_id", "region_id", "resource_name"}:
+        _must_be_unused(tx, row)
+        _must_fit(tx, msgspec.structs.replace(row, **values))
+    return resources.change(tx, caller, row, values)
+
+
+def delete_registered(tx: Tx, caller: Caller, row: RegisteredLimitRow) -> None:
+    _must_be_unused(tx, row)
+    resources.remove(tx, caller, row)
+
+
+def _must_be_unused(tx: Tx, row: RegisteredLimitRow) -> None:
+    """Raises Forbidden while there are limits of projects or domains that override it."""
+    used = rows.where(tx, LimitRow, service_id=row.service_id, region_id=row.region_id, resource_name=row.resource_name)
+    if used:
+        raise Forbidden(f"Registered limit {row.id} is overridden by {len(used)} limits; delete those first.")
+
+
+def create(tx: Tx, caller: Caller, wish: LimitWish) -> LimitRow:
+    """Raises BadRequest without exactly one of project and domain or without a registered limit; Conflict for a second."""
+    if (wish.project_id is None) == (wish.domain_id is None):
+        raise BadRequest("A limit is for a project_id or for a domain_id, one of them.")
+    if wish.project_id is not None:
+        resources.find(tx, ProjectRow, wish.project_id)
+    if wish.domain_id is not None:
+        found_domain(tx, wish.domain_id)
+    if not _registered(tx, wish.service_id, wish.region_id, wish.resource_name):
+        raise BadRequest(f"There is no registered limit for {wish.resource_name} of service {wish.service_id}.")
+    same = {name: getattr(wish, name) for name in LimitRow.__filters__}
+    if rows.where(tx, LimitRow, **same):
+        raise Conflict(f"There is a limit for {wish.resource_name} here already.")
+    row = LimitRow(new_hex_id(), resource_limit=wish.resource_limit, description=wish.description, **same)
+    return resources.add(tx, caller, row)
+
+
+def target_limit(tx: Tx, limit: LimitRow) -> Target:
+    project = rows.find(tx, ProjectRow, limit.project_id) if limit.project_id else None
+    found: Target = {"target.limit.project_id": limit.project_id, "target.limit.domain.id": limit.domain_id}
+    if project is not None:
+        found["target.limit.project.domain_id"] = project.domain_id
+    return found
