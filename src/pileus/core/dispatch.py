@@ -300,10 +300,22 @@ class Exchange:
         policy, rule = self.service.policy, self.route.policy
         try:
             return _call(load, have)
+        except errors.OpenlyNotFound:
+            raise
         except errors.NotFound:
             if self.service.forbidden_before_missing and policy is not None and rule is not None:
-                policy.enforce(rule, caller, {})
+                policy.enforce(rule, caller, self._target_without(have))
             raise
+
+    def _target_without(self, have: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The target as far as it is known without what was to be loaded: by the path alone, or nothing."""
+        if self.route.target is None:
+            return {}
+        try:
+            found: Mapping[str, Any] = _call(self.route.target, have)
+            return found
+        except KeyError:
+            return {}
 
     @property
     def _name(self) -> str:

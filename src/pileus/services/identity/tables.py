@@ -171,7 +171,7 @@ application_credentials = Table(
     Column("expires_at", Time),
     Column("unrestricted", Boolean, nullable=False),
     Column("role_ids", Json, nullable=False),
-    Column("access_rule_ids", Json, nullable=False),
+    Column("access_rule_ids", Json),
     UniqueConstraint("user_id", "name"),
 )
 access_rules = Table(

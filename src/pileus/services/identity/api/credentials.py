@@ -38,8 +38,8 @@ def target_new(caller: Caller, body: CredentialCreate) -> Target:
     return {"target.credential.user_id": body.user_id or caller.user_id}
 
 
-def target_ec2_user(user: UserRow) -> Target:
-    return {"target.credential.user_id": user.id}
+def target_ec2(user_id: str) -> Target:
+    return {"target.credential.user_id": user_id}
 
 
 @api.get("/credentials", policy="identity:list_credentials", target=target_own)
@@ -95,16 +95,16 @@ def list_ec2(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
     return listed(request, "credentials", [_ec2_shown(request, row) for row in found])
 
 
-@api.post(EC2, policy="identity:ec2_create_credential", load=user_of_path, target=target_ec2_user, success=201)
+@api.post(EC2, policy="identity:ec2_create_credential", load=user_of_path, target=target_ec2, success=201)
 def create_ec2(tx: Tx, caller: Caller, request: Request, user: UserRow, body: Ec2Create) -> dict[str, Any]:
     return {"credential": _ec2_shown(request, rules.create_ec2(tx, caller, user, body))}
 
 
-@api.get(EC2 + "/{access}", policy="identity:ec2_get_credential", load=ec2_of_path, target=target_credential)
+@api.get(EC2 + "/{access}", policy="identity:ec2_get_credential", load=ec2_of_path, target=target_ec2)
 def show_ec2(tx: Tx, request: Request, credential: CredentialRow) -> dict[str, Any]:
     return {"credential": _ec2_shown(request, credential)}
 
 
-@api.delete(EC2 + "/{access}", policy="identity:ec2_delete_credential", load=ec2_of_path, target=target_credential)
+@api.delete(EC2 + "/{access}", policy="identity:ec2_delete_credential", load=ec2_of_path, target=target_ec2)
 def delete_ec2(tx: Tx, caller: Caller, credential: CredentialRow) -> None:
     resources.remove(tx, caller, credential)
