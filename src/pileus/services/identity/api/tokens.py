@@ -7,7 +7,7 @@ from pileus.core.body import UNSET, micros, parse_time
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
-from pileus.core.errors import BadRequest, NotFound, Unauthorized
+from pileus.core.errors import BadRequest, NotFound, OpenlyNotFound, Unauthorized
 from pileus.core.http import Request, Response
 from pileus.services.identity.rules import assignments, login, tokens
 from pileus.services.identity.rules.catalog import catalog
@@ -26,7 +26,7 @@ def subject(tx: Tx, request: Request) -> Session:
     try:
         return tokens.session_of(tx, text, allow_expired=_is_set(request, "allow_expired"))
     except Unauthorized as problem:
-        raise NotFound(f"Could not find token: {problem.message}") from None
+        raise OpenlyNotFound(f"Could not find token: {problem.message}") from None
 
 
 def _is_set(request: Request, name: str) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 
 import msgspec
+from msgspec import UNSET
 
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
@@ -26,7 +27,7 @@ EC2 = "ec2"
 
 
 def ec2_id(access: str) -> str:
-    """An EC2 credential is found by its access key."""
+    """Of an EC2 credential, so that no two are made with one access key."""
     return hashlib.sha256(access.encode()).hexdigest()
 
 
@@ -52,16 +53,11 @@ def _ec2_id_of(blob: str, project_id: str | None) -> str:
 
 
 def update(tx: Tx, caller: Caller, credential: CredentialRow, body: CredentialUpdate) -> CredentialRow:
-    """Raises Forbidden for giving it to another user."""
-    values = resources.wishes(body, credential)
-    if values.get("user_id", caller.user_id) != credential.user_id and not caller.is_admin:
-        raise Forbidden("Only an administrator can give a credential to another user.")
-    merged = msgspec.structs.replace(credential, **values)
-    if EC2 in (merged.type, credential.type) and (
-        merged.type != credential.type or _ec2_id_of(merged.blob, merged.project_id) != credential.id
-    ):
-        raise BadRequest("The access key of an EC2 credential can't be changed: make another credential.")
-    return resources.change(tx, caller, credential, values)
+    """What it is, whose it is and for which project stays. Raises Forbidden for that, BadRequest for EC2 keys in no form."""
+    resources.same_or_unset(credential, body, "type", "user_id", "project_id")
+    if credential.type == EC2 and body.blob is not UNSET:
+        _ec2_id_of(body.blob, credential.project_id)
+    return resources.change(tx, caller, credential, resources.wishes(body, credential))
 
 
 def create_ec2(tx: Tx, caller: Caller, user: UserRow, body: Ec2Create) -> CredentialRow:
@@ -79,6 +75,6 @@ def create_ec2(tx: Tx, caller: Caller, user: UserRow, body: Ec2Create) -> Creden
 def find_ec2(tx: Tx, user_id: str, access: str) -> CredentialRow:
     """Raises NotFound, also for a credential of another user."""
     for credential in store.of_user(tx, user_id, EC2):
-        if credential.id == ec2_id(access):
+        if ec2_blob(credential).access == access:
             return credential
     raise NotFound(f"Could not find credential: {access[:64]}.")
