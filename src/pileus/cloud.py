@@ -9,7 +9,11 @@ from pileus.core.dispatch import App
 from pileus.core.http import Service
 from pileus.core.reconcile import Controller, Reconciler
 from pileus.core.watch import Watch
+from pileus.node import names
 from pileus.services.compute import api as compute
+from pileus.services.compute import reconcile as compute_reconcile
+from pileus.services.compute import rules as compute_rules
+from pileus.services.compute.api import console, node
 from pileus.services.identity import api as identity
 from pileus.services.identity import bootstrap as identity_bootstrap
 from pileus.services.identity import tokens
@@ -19,7 +23,7 @@ from pileus.services.image import reconcile as image_reconcile
 
 def services() -> list[Service]:
     """All APIs, in the order of the catalog."""
-    return [identity.api, image.api, compute.api]
+    return [identity.api, image.api, compute.api, console.console_pages, node.api]
 
 
 CATALOG = (
@@ -47,7 +51,8 @@ class Cloud:
 
     def reconcilers(self) -> list[Reconciler]:
         return [
-            *image_reconcile.reconcilers(self.db, self.settings),
+            *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),
+            *compute_reconcile.reconcilers(self.db, self.settings),
         ]
 
     def prepare(self, admin_password: str, host_token: str) -> None:
@@ -56,6 +61,8 @@ class Cloud:
         catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
         with self.db.write() as tx:
             identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
+            for host in names.own_hosts(self.settings.sim_hosts if self.settings.mode == "sim" else 1):
+                compute_rules.admit(tx, host, host_token)
 
     def close(self) -> None:
         self.controller.stop()

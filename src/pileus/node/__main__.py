@@ -16,9 +16,10 @@ from pileus.core import logs
 from pileus.node import console
 from pileus.node.agent import Agent
 from pileus.node.client import ControlPlane
-from pileus.node.desired import HostFacts
+from pileus.node.desired import HostFacts, proof
 from pileus.node.host import Host
 from pileus.node.ledger import Ledger
+from pileus.node.names import own_hosts
 from pileus.node.sim import SimulatedHost
 
 log = structlog.get_logger("pileus.agent")
@@ -48,7 +49,7 @@ def run(given: argparse.Namespace) -> None:
     token = (given.state_dir / "run" / "host-token").read_text().strip()
     listener = socket.create_server(("127.0.0.1", 0))
     agent_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    names = [given.name] if given.sim < 2 else [f"{given.name}-{number}" for number in range(1, given.sim + 1)]
+    names = own_hosts(given.sim) if given.sim else [given.name]
     hosts: dict[str, Host] = {}
     agents = []
     for name in names:
@@ -58,7 +59,7 @@ def run(given: argparse.Namespace) -> None:
         agents.append(Agent(hosts[name], control, Ledger(place), workers=8 if len(names) == 1 else 2))
     for agent in agents:
         agent.start()
-    app = console.make_app(hosts, token)
+    app = console.make_app(hosts, proof(token))
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -10,15 +10,26 @@ HTTP (prefix /node/v1, header `X-Pileus-Host-Token`):
 Everything here is idempotent: the same spec applied twice changes nothing, the same status reported twice changes nothing.
 A `count` field is an epoch: the host does the thing once more whenever the spec's number is higher than the number it last
 reported as done.
+
+The control plane keeps no token, only its hash; with that hash (`proof`) as X-Pileus-Host-Token it calls the agent:
+
+    GET       {agent_url}/guests/{guest}/console-log?limit=BYTES -> the log's last bytes
+    WebSocket {agent_url}/guests/{guest}/vnc                     the guest's screen
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
 
 Power = Literal["running", "stopped", "paused", "suspended"]
+
+
+def proof(token: str) -> str:
+    """What the control plane shows to a host's agent, and keeps of the host's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class RootDisk(msgspec.Struct, kw_only=True, frozen=True):

@@ -12,7 +12,7 @@ import msgspec
 from pileus.core.db import Database, Tx
 from pileus.core.errors import Forbidden, NotFound, Unauthorized
 from pileus.core.http import Request
-from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk
+from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk, proof
 from pileus.services.compute import states
 from pileus.services.compute.rules import documents
 from pileus.services.compute.store import host_spec as store
@@ -24,15 +24,10 @@ from pileus.services.network import rules as network
 TOKEN_HEADER = "x-pileus-host-token"
 
 
-def hashed(token: str) -> str:
-    """How a host's token is kept; also what the control plane shows to the host's agent as its own proof."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def admit(tx: Tx, host: str, token: str | None = None) -> str:
     """Let a host in. The token is given once and kept as its hash; a new one replaces the one before."""
     token = token or secrets.token_urlsafe(32)
-    store.set_token(tx, host, hashed(token))
+    store.set_token(tx, host, proof(token))
     return token
 
 
@@ -42,7 +37,7 @@ def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
     if not token:
         raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
     row = store.host_spec_row(tx, host)
-    if row is None or not hmac.compare_digest(row.token_hash, hashed(token)):
+    if row is None or not hmac.compare_digest(row.token_hash, proof(token)):
         raise Forbidden(f"The token is not the one of host '{host}': let the host in with `pileus join`.")
     return row
 
@@ -50,7 +45,7 @@ def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
 def any_known_host(tx: Tx, request: Request) -> HostSpecRow:
     """One of the hosts, by its token alone."""
     token = request.headers.get(TOKEN_HEADER)
-    row = store.row_of_token(tx, hashed(token)) if token else None
+    row = store.row_of_token(tx, proof(token)) if token else None
     if row is None:
         raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
     return row
