@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from socket import if_nameindex
 
 from pileus.supervise import ask, ovsdb, process
 from pileus.supervise.daemon import Daemon
@@ -61,10 +62,10 @@ def datapath_type(state_dir: Path) -> str:
 
 def _refuse_second_switch(state_dir: Path) -> None:
     """Names of bridges and of the userspace datapath's device exist once in a network namespace."""
-    taken = [name for name in (USERSPACE_DEVICE, INTEGRATION_BRIDGE) if Path(f"/sys/class/net/{name}").exists()]
+    taken = {USERSPACE_DEVICE, INTEGRATION_BRIDGE} & {name for _, name in if_nameindex()}
     for stranger in process.strangers(state_dir, "ovs-vswitchd") if taken else ():
         raise OSError(
-            f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(taken)}, which"
+            f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(sorted(taken))}, which"
             " Pileus needs: stop it, or give Pileus a network namespace of its own (ip netns add, ip netns exec)"
         )
 

@@ -124,7 +124,8 @@ class Supervisor:
         for charge in self._charges.values():
             if charge.exit_fd is not None:
                 poll.register(charge.exit_fd, select.POLLIN)
-        return any(fd == self._wake_reader for fd, _ in poll.poll(TICK * 1000))
+        pause = min([TICK, *(charge.pause() for charge in self._charges.values())])
+        return any(fd == self._wake_reader for fd, _ in poll.poll(pause * 1000))
 
     def _give_up(self, failed: list["_Charge"]) -> None:
         self._write()
@@ -177,6 +178,7 @@ class _Charge:
         self._changed = time.monotonic()
         self._restarts = 0
         self._failures = 0
+        self._rest_ends = 0.0
         self._silent_since: float | None = None
         self._ticks = 0
 
@@ -197,7 +199,7 @@ class _Charge:
 
     def step(self, running: set[str]) -> None:
         if self.state in (State.STOPPED, State.WAITING):
-            if self._rested() and running.issuperset(self.daemon.after):
+            if time.monotonic() >= self._rest_ends and running.issuperset(self.daemon.after):
                 self._start()
         elif self.process is None or not self.process.lives():
             self._failed(self._exit_reason())
@@ -211,6 +213,12 @@ class _Charge:
                 self._failures = 0
         else:
             self._silent(silence)
+
+    def pause(self) -> float:
+        """Seconds until a further step may bring something new."""
+        if self.state is State.WAITING:
+            return max(0.05, self._rest_ends - time.monotonic())
+        return 0.05 if self.state is State.STARTING else TICK
 
     def stopped(self) -> None:
         self._let_go()
@@ -257,14 +265,12 @@ class _Charge:
         self.trouble = reason
         self._last_words = self.daemon.last_words()
         self._let_go()
+        # The first restart is immediate, the next ones come after 1, 2, 4 ... 30 s.
+        back_off = min(LONGEST_BACK_OFF, 2.0 ** (self._failures - 1)) if self._failures else 0.0
+        self._rest_ends = time.monotonic() + back_off
         self._failures += 1
         self._restarts += 1
         self._become(State.WAITING)
-
-    def _rested(self) -> bool:
-        """The first restart is immediate, the next ones after 1, 2, 4 ... 30 s."""
-        back_off = 0.0 if self._failures < 2 else min(LONGEST_BACK_OFF, 2.0 ** (self._failures - 2))
-        return time.monotonic() - self._changed >= back_off
 
     def _exit_reason(self) -> str:
         code = self.child.wait() if self.child and not self.daemon.keeper else None
