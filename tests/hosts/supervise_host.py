@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyroute2 import IPRoute, netns
+
 from pileus.supervise import libvirt, ovn, ovs, purge
 from pileus.supervise.daemon import Daemon
-from pyroute2 import IPRoute, netns
 
 
 @contextmanager

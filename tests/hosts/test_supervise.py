@@ -8,10 +8,10 @@ from pathlib import Path
 
 import libvirt as libvirt_binding
 import pytest
+
 from pileus.supervise import ask, host_network, libvirt, ovn, ovs, process, purge
 from pileus.supervise.daemon import Daemon
 from pileus.supervise.supervisor import Report, StartFailed, State, Supervisor, read_reports
-
 from tests.hosts.supervise_host import all_daemons, own_network, own_state, wait_for
 
 pytestmark = pytest.mark.real

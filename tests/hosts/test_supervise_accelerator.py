@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from pileus.supervise import accelerator, packages
 from pileus.supervise.accelerator import Accelerator
-
 from tests.hosts.supervise_host import own_state
 
 SOURCE = Path(accelerator.__file__).with_name("guest_probe.S")

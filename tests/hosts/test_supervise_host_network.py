@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pyroute2 import IPRoute
+
 from pileus.supervise import host_network, ovs
 from pileus.supervise.host_network import BadInterface, ExternalNetwork
 from pileus.supervise.supervisor import Supervisor
-from pyroute2 import IPRoute
-
 from tests.hosts.supervise_host import own_network, own_state
 
 pytestmark = pytest.mark.real

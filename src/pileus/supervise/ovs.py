@@ -65,8 +65,8 @@ def _refuse_second_switch(state_dir: Path) -> None:
     taken = {USERSPACE_DEVICE, INTEGRATION_BRIDGE} & {name for _, name in if_nameindex()}
     for stranger in process.strangers(state_dir, "ovs-vswitchd") if taken else ():
         raise OSError(
-            f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(sorted(taken))}, which"
-            " Pileus needs: stop it, or give Pileus a network namespace of its own (ip netns add, ip netns exec)"
+            f"another Open vSwitch (process {stranger.pid}) runs on this host and holds {' and '.join(sorted(taken))},"
+            " which Pileus needs: stop it, or give Pileus a network namespace of its own (ip netns add, ip netns exec)"
         )
 
 
