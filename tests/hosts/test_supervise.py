@@ -25,6 +25,7 @@ DOMAIN = """
     <interface type='bridge'>
       <source bridge='br-int'/><virtualport type='openvswitch'/><target dev='tap{name}'/><model type='virtio'/>
     </interface>
+    {more}
   </devices>
 </domain>
 """
@@ -113,28 +114,53 @@ def test_stop_all_ends_every_daemon(state: Path, supervisor: Supervisor) -> None
 def test_guests_outlive_libvirtd_and_all_of_pileus(state: Path, supervisor: Supervisor) -> None:
     host_network.set_up(state, [])
     connection = libvirt_binding.open(libvirt.uri(state))
-    connection.createXML(DOMAIN.format(name="one"))
+    connection.createXML(DOMAIN.format(name="one", more=""))
     connection.close()
     supervisor.stop_all()
     (guest,) = process.guests(state)
     second = Supervisor(state, all_daemons(state))
     second.start()
     connection = libvirt_binding.open(libvirt.uri(state))
-    wait_for(lambda: connection.lookupByName("one").isActive())
+    connection.lookupByName("one").suspend()  # waits until libvirtd has its guest back
+    assert guest.lives()
     connection.lookupByName("one").destroy()
     assert not guest.lives()
     connection.close()
     second.release()
 
 
+CHATTERBOX = bytes.fromhex("ba f803 b0 78 ee eb fd").ljust(510, b"\0") + b"\x55\xaa"
+"""A boot sector that writes x to the serial console, for ever."""
+
+
+def test_w29_a_console_log_is_capped_on_disk(state: Path, supervisor: Supervisor) -> None:
+    disk, console = state / "chatterbox.img", state / "console.log"
+    disk.write_bytes(CHATTERBOX.ljust(1440 * 1024, b"\0"))
+    more = (
+        f"<disk type='file' device='floppy'><source file='{disk}'/><target dev='fda'/></disk>"
+        f"<serial type='file'><source path='{console}'/><target port='0'/></serial>"
+    )
+    connection = libvirt_binding.open(libvirt.uri(state))
+    connection.createXML(DOMAIN.format(name="chatterbox", more=more))
+    rotated = console.with_name("console.log.0")
+    wait_for(lambda: rotated.exists() and console.stat().st_size > 0, seconds=60)
+    first = rotated.stat().st_ino
+    wait_for(lambda: rotated.stat().st_ino != first, seconds=60)
+    sizes = [file.stat().st_size for file in state.glob("console.log*")]
+    assert len(sizes) == 2
+    assert max(sizes) <= libvirt.CONSOLE_LOG_LIMIT
+    connection.lookupByName("chatterbox").destroy()
+    connection.close()
+
+
 def test_w60_purge_leaves_nothing(state: Path, supervisor: Supervisor) -> None:
     external = host_network.ExternalNetwork("external", addresses=("198.51.100.1/24",), masquerade=True)
     host_network.set_up(state, [external])
     connection = libvirt_binding.open(libvirt.uri(state))
-    connection.createXML(DOMAIN.format(name="two"))
+    connection.createXML(DOMAIN.format(name="two", more=""))
     connection.close()
     found = purge.leftovers(state)
-    assert {"br-int", "br-ex", "ovs-netdev"} & set(found.interfaces)
+    assert {"br-int", "br-ex"} <= set(found.interfaces)
     assert found.tables
     assert [line for line in found.processes if line.startswith("qemu")]
     supervisor.release()

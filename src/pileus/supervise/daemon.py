@@ -66,12 +66,13 @@ class Daemon:
 
     def cap_log(self) -> None:
         """Keep the log below two times 16 MiB. It is open for appending, so it may be emptied under the daemon."""
+        if not self.log.exists() or self.log.stat().st_size <= LOG_LIMIT:
+            return
         try:
-            if self.log.stat().st_size > LOG_LIMIT:
-                shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
-                os.truncate(self.log, 0)
-        except FileNotFoundError:
-            pass
+            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+        except OSError:
+            pass  # on a full disk, room is worth more than an old log
+        os.truncate(self.log, 0)
 
     def _make_mount_points(self, state_dir: Path) -> None:
         """Mounts hide what they cover, but need a place; places made for them are noted, for the purge to remove."""

@@ -142,11 +142,15 @@ class Supervisor:
 
     def _write(self) -> None:
         reports = self.report()
-        if reports != self._written:
-            path = daemons_file(self.state_dir)
+        if reports == self._written:
+            return
+        path = daemons_file(self.state_dir)
+        try:
             path.with_suffix(".new").write_text(json.dumps([asdict(report) for report in reports], indent=1))
             path.with_suffix(".new").rename(path)
-            self._written = reports
+        except OSError:
+            return  # a full disk must not end the watch; the next step tries again
+        self._written = reports
 
 
 def daemons_file(state_dir: Path) -> Path:
