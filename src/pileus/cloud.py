@@ -9,8 +9,8 @@ from pileus.core.dispatch import App
 from pileus.core.http import Service
 from pileus.core.reconcile import Controller, Reconciler
 from pileus.core.watch import Watch
-from pileus.node import names
 from pileus.services.compute import api as compute
+from pileus.services.compute import bootstrap as compute_bootstrap
 from pileus.services.compute import reconcile as compute_reconcile
 from pileus.services.compute import rules as compute_rules
 from pileus.services.compute.api import console, node
@@ -19,6 +19,8 @@ from pileus.services.identity import bootstrap as identity_bootstrap
 from pileus.services.identity import tokens
 from pileus.services.image import api as image
 from pileus.services.image import reconcile as image_reconcile
+from pileus.services.network import bootstrap as network_bootstrap
+from pileus.services.network import reconcile as network_reconcile
 
 
 def services() -> list[Service]:
@@ -50,19 +52,29 @@ class Cloud:
         self.controller = Controller(self.db, self.watch, self.reconcilers())
 
     def reconcilers(self) -> list[Reconciler]:
+        northbound, southbound = self._ovn()
         return [
-            *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),
             *compute_reconcile.reconcilers(self.db, self.settings),
+            *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound),
+            *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),
         ]
+
+    def _ovn(self) -> tuple[str, str]:
+        """OVN's databases; simulated hosts have none."""
+        if self.settings.mode == "sim":
+            return "", ""
+        from pileus.supervise import ovn
+
+        return ovn.northbound(self.settings.state_dir), ovn.southbound(self.settings.state_dir)
 
     def prepare(self, admin_password: str, host_token: str) -> None:
         """Tables and first rows; nothing changes where they are there already."""
         self.db.create_tables()
         catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
         with self.db.write() as tx:
-            identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
-            for host in names.own_hosts(self.settings.sim_hosts if self.settings.mode == "sim" else 1):
-                compute_rules.admit(tx, host, host_token)
+            project_id = identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
+            network_bootstrap.bootstrap(tx, self.settings, project_id)
+            compute_bootstrap.bootstrap(tx, self.settings.own_hosts, host_token)
 
     def close(self) -> None:
         self.controller.stop()

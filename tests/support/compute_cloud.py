@@ -148,7 +148,9 @@ class Host:
     def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
         content = None if body is None else msgspec.json.encode(body)
         headers = {"X-Pileus-Host-Token": self.token}
-        return self.cloud.call(method, f"/node/v1/hosts/{self.name}{path}", None, None, headers=headers, content=content)
+        return self.cloud.call(
+            method, f"/node/v1/hosts/{self.name}{path}", None, None, headers=headers, content=content
+        )
 
     def register(self, **facts: Any) -> None:
         known = {
@@ -192,5 +194,3 @@ class Host:
             "reboots": guest.reboots, "hard_reboots": guest.hard_reboots, "rebuilds": guest.rebuilds,
         }  # fmt: skip
         return GuestStatus(**{**values, **more})
-
-

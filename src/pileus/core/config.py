@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
 
     @property
+    def own_hosts(self) -> list[str]:
+        """Names of the hosts that this Pileus starts itself."""
+        return host_names(socket.gethostname().split(".")[0], self.sim_hosts if self.mode == "sim" else 1)
+
+    @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.state_dir}/pileus.db"
 
@@ -48,3 +54,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     def url(self) -> str:
         """Of the API, without a path."""
         return f"http://{self.host}:{self.port}"
+
+
+def host_names(base: str, count: int) -> list[str]:
+    """One host bears the machine's name; several are numbered."""
+    return [base] if count < 2 else [f"{base}-{number}" for number in range(1, count + 1)]

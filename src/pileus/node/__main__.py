@@ -13,13 +13,13 @@ import structlog
 import uvicorn
 
 from pileus.core import logs
+from pileus.core.config import host_names
 from pileus.node import console
 from pileus.node.agent import Agent
 from pileus.node.client import ControlPlane
 from pileus.node.desired import HostFacts, proof
 from pileus.node.host import Host
 from pileus.node.ledger import Ledger
-from pileus.node.names import own_hosts
 from pileus.node.sim import SimulatedHost
 
 log = structlog.get_logger("pileus.agent")
@@ -49,7 +49,7 @@ def run(given: argparse.Namespace) -> None:
     token = (given.state_dir / "run" / "host-token").read_text().strip()
     listener = socket.create_server(("127.0.0.1", 0))
     agent_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    names = own_hosts(given.sim) if given.sim else [given.name]
+    names = host_names(given.name, given.sim)
     hosts: dict[str, Host] = {}
     agents = []
     for name in names:

@@ -1,10 +1,14 @@
-"""The agent's own small server: console logs, and console streams as WebSockets. Callers show the host's token."""
+"""The agent's own small server: console logs, and console streams as WebSockets.
+
+Only the control plane may call: it shows the hash of the host's token, which is all that it keeps of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hmac
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import falcon
@@ -71,7 +75,9 @@ async def pump(ws: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 def _check(req: falcon.asgi.Request, token: str) -> None:
-    if not hmac.compare_digest((req.get_header(TOKEN_HEADER) or "").encode(), token.encode()):
+    if not hmac.compare_digest(
+        (req.get_header(TOKEN_HEADER) or "").encode(), sha256(token.encode()).hexdigest().encode()
+    ):
         raise falcon.HTTPForbidden(title="The host's token is missing or wrong.")
 
 

@@ -43,8 +43,6 @@ class RootDisk(msgspec.Struct, kw_only=True, frozen=True):
     size_gb: int
     """0: as large as the image."""
     bus: str = "virtio"
-    kernel_id: str | None = None
-    ramdisk_id: str | None = None
 
 
 class Nic(msgspec.Struct, kw_only=True, frozen=True):

@@ -113,8 +113,6 @@ def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestS
             image_size=image.size,
             size_gb=flavor.disk,
             bus=properties.get("hw_disk_bus", "virtio"),
-            kernel_id=image.properties.get("kernel_id") or None,
-            ramdisk_id=image.properties.get("ramdisk_id") or None,
         ),
         nics=tuple(
             Nic(
