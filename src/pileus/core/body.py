@@ -32,6 +32,7 @@ __all__ = [
     "Unset",
     "decode",
     "encode",
+    "given",
     "length",
     "pattern",
     "rename",
@@ -244,6 +245,16 @@ def _list_fields(kind: Any) -> frozenset[str]:
         for name, wire in zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
         if is_list(hints[name])
     )
+
+
+def given(value: Any, field: str) -> bool:
+    """Whether a dotted field of a body or query was given; of a list, by any of its items."""
+    if not field or value is None or value is UNSET:
+        return value is not None and value is not UNSET
+    if isinstance(value, list | tuple):
+        return any(given(item, field) for item in value)
+    part, _, rest = field.partition(".")
+    return given(value.get(part) if isinstance(value, Mapping) else getattr(value, part, None), rest)
 
 
 def _drop(value: msgspec.Struct, version: Version) -> None:

@@ -387,7 +387,7 @@ class Exchange:
         if route.policy is not None:
             policy.enforce(route.policy, caller, target)
         for field, rule in route.policies.items():
-            if _given(have.get("body"), field) or _given(have.get("query"), field):
+            if bodies.given(have.get("body"), field) or bodies.given(have.get("query"), field):
                 policy.enforce(rule, caller, target)
 
     def finish(self, outcome: Any) -> tuple[int, dict[str, str], Any, str]:
@@ -405,16 +405,6 @@ class Exchange:
         if isinstance(outcome, bytes):
             return status, headers, outcome, kind
         return status, headers, bodies.encode(outcome, self.version), kind
-
-
-def _given(value: Any, field: str) -> bool:
-    """Whether a dotted field of a body or query was given; of a list, by any of its items."""
-    if not field or value is None or value is bodies.UNSET:
-        return value is not None and value is not bodies.UNSET
-    if isinstance(value, list | tuple):
-        return any(_given(item, field) for item in value)
-    part, _, rest = field.partition(".")
-    return _given(value.get(part) if isinstance(value, Mapping) else getattr(value, part, None), rest)
 
 
 def _as_target(loaded: Any) -> Mapping[str, Any]:
