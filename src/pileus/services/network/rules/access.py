@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
-import sqlalchemy as sa
 
 from pileus.core.body import Unset
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, NotFound
 from pileus.services.network.store import common
+from pileus.services.network.store.collection import Collection
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -21,17 +20,10 @@ def sees_all(caller: Caller) -> bool:
     return not caller.roles.isdisjoint({"admin", "service"})
 
 
-def visible(
-    tx: Tx,
-    caller: Caller,
-    table: sa.Table,
-    kind: type[R],
-    row_id: str,
-    seen_by: Callable[[str | None], sa.ColumnElement[bool]],
-    title: str,
-) -> R:
+def visible(tx: Tx, caller: Caller, collection: Collection[R], row_id: str, title: str) -> R:
     """Raises NotFound, of the type `<title>NotFound`."""
-    found = common.find_seen(tx, table, kind, row_id[:64], None if sees_all(caller) else seen_by(caller.project_id))
+    seen = None if sees_all(caller) else collection.seen_by(caller.project_id)
+    found = common.find_seen(tx, collection.table, collection.row, row_id[:64], seen)
     if found is None:
         raise NotFound(f"{title} {row_id[:64]} could not be found.", code=f"{title}NotFound")
     return found

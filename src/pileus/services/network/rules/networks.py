@@ -8,7 +8,7 @@ from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import tables
 from pileus.services.network.rules import access, metadata, quotas
-from pileus.services.network.store import common
+from pileus.services.network.store import common, nouns
 from pileus.services.network.store import networks as store
 from pileus.services.network.store import ports as port_store
 from pileus.services.network.store import subnets as subnet_store
@@ -27,7 +27,7 @@ _TUNNELS = range(1, 65536)
 
 
 def visible_network(tx: Tx, caller: Caller, network_id: str) -> NetworkRow:
-    return access.visible(tx, caller, tables.networks, NetworkRow, network_id, store.seen_by, "Network")
+    return access.visible(tx, caller, nouns.NETWORKS, network_id, "Network")
 
 
 def create_network(tx: Tx, caller: Caller, wish: NetworkCreate) -> NetworkRow:

@@ -13,7 +13,7 @@ from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import addresses, tables
 from pileus.services.network.rules import access, allocation, networks, quotas, security_groups
 from pileus.services.network.store import addresses as address_store
-from pileus.services.network.store import common
+from pileus.services.network.store import common, nouns
 from pileus.services.network.store import ports as store
 from pileus.services.network.types.common import given
 from pileus.services.network.types.ports import OptionWish, PairWish, PortCreate, PortUpdate, PortWish
@@ -27,13 +27,14 @@ _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,6
 
 
 def visible_port(tx: Tx, caller: Caller, port_id: str) -> PortRow:
-    return access.visible(tx, caller, tables.ports, PortRow, port_id, store.seen_by, "Port")
+    return access.visible(tx, caller, nouns.PORTS, port_id, "Port")
 
 
-def wish_of(body: PortCreate) -> PortWish:
+def wish_of(body: PortCreate, project_id: str) -> PortWish:
     """What a request asks for, as rules and other services say it."""
     return PortWish(
         network_id=body.network_id,
+        project_id=project_id,
         name=body.name or "",
         description=body.description or "",
         fixed_ips=body.fixed_ips,
@@ -50,7 +51,6 @@ def wish_of(body: PortCreate) -> PortWish:
         extra_dhcp_opts=body.extra_dhcp_opts or [],
         dns_name=body.dns_name or "",
         dns_domain=body.dns_domain or "",
-        tags=body.tags or [],
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from pileus.core.db import Tx
 from pileus.core.errors import Conflict
 from pileus.services.network import tables
@@ -21,7 +19,7 @@ DEFAULTS = {
     "security_group_rule": 100,
     "rbac_policy": 10,
 }
-_TABLES: dict[str, sa.Table] = {
+_TABLES = {
     "network": tables.networks,
     "subnet": tables.subnets,
     "subnetpool": tables.subnetpools,

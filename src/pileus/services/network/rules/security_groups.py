@@ -13,7 +13,7 @@ from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import addresses, protocols, tables
 from pileus.services.network.rules import access, quotas
-from pileus.services.network.store import common
+from pileus.services.network.store import common, nouns
 from pileus.services.network.store import security_groups as store
 from pileus.services.network.types.common import given
 from pileus.services.network.types.rows import (
@@ -34,33 +34,25 @@ _UNSET_TIME = datetime(1, 1, 1)  # noqa: DTZ001
 
 
 def visible_security_group(tx: Tx, caller: Caller, security_group_id: str) -> SecurityGroupRow:
-    return access.visible(
-        tx, caller, tables.security_groups, SecurityGroupRow, security_group_id, store.seen_by, "SecurityGroup"
-    )
+    return access.visible(tx, caller, nouns.SECURITY_GROUPS, security_group_id, "SecurityGroup")
 
 
 def visible_rule(tx: Tx, caller: Caller, security_group_rule_id: str) -> SecurityGroupRuleRow:
-    return access.visible(
-        tx,
-        caller,
-        tables.security_group_rules,
-        SecurityGroupRuleRow,
-        security_group_rule_id,
-        store.rules_seen_by,
-        "SecurityGroupRule",
-    )
+    return access.visible(tx, caller, nouns.SECURITY_GROUP_RULES, security_group_rule_id, "SecurityGroupRule")
 
 
 def visible_address_group(tx: Tx, caller: Caller, address_group_id: str) -> AddressGroupRow:
-    return access.visible(
-        tx,
-        caller,
-        tables.address_groups,
-        AddressGroupRow,
-        address_group_id,
-        store.address_groups_seen_by,
-        "AddressGroup",
-    )
+    return access.visible(tx, caller, nouns.ADDRESS_GROUPS, address_group_id, "AddressGroup")
+
+
+def group_of(tx: Tx, rule: SecurityGroupRuleRow) -> SecurityGroupRow:
+    found = common.find(tx, tables.security_groups, SecurityGroupRow, rule.security_group_id)
+    assert found is not None
+    return found
+
+
+def has_default_group(tx: Tx, project_id: str) -> bool:
+    return store.default_group_id(tx, project_id) is not None
 
 
 def default_group(tx: Tx, project_id: str) -> str:

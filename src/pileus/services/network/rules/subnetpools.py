@@ -10,7 +10,7 @@ from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict
 from pileus.services.network import addresses, tables
 from pileus.services.network.rules import access, quotas
-from pileus.services.network.store import common
+from pileus.services.network.store import common, nouns
 from pileus.services.network.store import subnetpools as store
 from pileus.services.network.store import subnets as subnet_store
 from pileus.services.network.types.common import given
@@ -28,13 +28,11 @@ _SMALLEST = {4: 8, 6: 64}
 
 
 def visible_subnetpool(tx: Tx, caller: Caller, subnetpool_id: str) -> SubnetpoolRow:
-    return access.visible(tx, caller, tables.subnetpools, SubnetpoolRow, subnetpool_id, store.seen_by, "SubnetPool")
+    return access.visible(tx, caller, nouns.SUBNETPOOLS, subnetpool_id, "SubnetPool")
 
 
 def visible_address_scope(tx: Tx, caller: Caller, address_scope_id: str) -> AddressScopeRow:
-    return access.visible(
-        tx, caller, tables.address_scopes, AddressScopeRow, address_scope_id, store.scopes_seen_by, "AddressScope"
-    )
+    return access.visible(tx, caller, nouns.ADDRESS_SCOPES, address_scope_id, "AddressScope")
 
 
 def create_subnetpool(tx: Tx, caller: Caller, wish: SubnetpoolCreate) -> SubnetpoolRow:

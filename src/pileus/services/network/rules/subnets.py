@@ -12,7 +12,7 @@ from pileus.core.errors import BadRequest, Conflict
 from pileus.services.network import addresses, tables
 from pileus.services.network.rules import access, metadata, quotas, subnetpools
 from pileus.services.network.store import addresses as address_store
-from pileus.services.network.store import common
+from pileus.services.network.store import common, nouns
 from pileus.services.network.store import ports as port_store
 from pileus.services.network.store import subnets as store
 from pileus.services.network.types.common import given
@@ -21,7 +21,7 @@ from pileus.services.network.types.subnets import SubnetCreate, SubnetUpdate
 
 
 def visible_subnet(tx: Tx, caller: Caller, subnet_id: str) -> SubnetRow:
-    return access.visible(tx, caller, tables.subnets, SubnetRow, subnet_id, store.seen_by, "Subnet")
+    return access.visible(tx, caller, nouns.SUBNETS, subnet_id, "Subnet")
 
 
 def network_of(tx: Tx, subnet: SubnetRow) -> NetworkRow:

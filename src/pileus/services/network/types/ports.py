@@ -145,7 +145,6 @@ class PortWish(msgspec.Struct, kw_only=True):
     extra_dhcp_opts: list[OptionWish] = []
     dns_name: str = ""
     dns_domain: str = ""
-    tags: Tags = []
 
 
 class FixedIp(msgspec.Struct):

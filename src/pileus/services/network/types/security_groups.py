@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -64,7 +64,7 @@ class SecurityGroup(Shown, kw_only=True):
     name: str
     stateful: bool
     shared: bool
-    security_group_rules: list[dict[str, Any]]
+    security_group_rules: list[SecurityGroupRule]
     tags: list[str]
 
 

@@ -1,0 +1,26 @@
+"""Statements on chassis."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from pileus.core.db import Tx
+from pileus.services.network.tables import chassis
+from pileus.services.network.types.rows import ChassisRow
+
+
+def seen(tx: Tx, host: str, address: str, version: str) -> bool:
+    values = {"address": address, "version": version, "seen_at": tx.now}
+    return tx.update(chassis, chassis.c.host == host, values) > 0
+
+
+def insert(tx: Tx, row: ChassisRow) -> None:
+    tx.insert_new(chassis, row)
+
+
+def delete(tx: Tx, host: str) -> None:
+    tx.delete(chassis, chassis.c.host == host)
+
+
+def any_there(tx: Tx) -> bool:
+    return tx.scalar(sa.select(chassis.c.id).limit(1)) is not None
