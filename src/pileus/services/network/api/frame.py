@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection as Collection_
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -38,12 +39,12 @@ class Noun(msgspec.Struct, Generic[R], frozen=True, dict=True):
     """What the rules for creating one compare, from one wish."""
 
 
-def listing(noun: Noun[R], tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    """GET of a collection."""
+def listing(noun: Noun[R], tx: Tx, caller: Caller, request: Request, ignored: Collection_[str] = ()) -> dict[str, Any]:
+    """GET of a collection; `ignored` are filters that somebody else looks at."""
     page = page_of(request, noun.rows.columns)
     filters: dict[str, list[str]] = {}
     for key, value in request.query:
-        if key not in _NOT_FILTERS:
+        if key not in _NOT_FILTERS and key not in ignored:
             filters.setdefault(key, []).append(value)
     rows = store.listed(tx, noun.rows, caller.project_id, sees_all(caller), filters, page)
     found: dict[str, Any] = {noun.plural: shown(noun, tx, caller, request, rows)}

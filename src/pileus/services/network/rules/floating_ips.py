@@ -1,6 +1,6 @@
 """Floating IPs: addresses of an external network that lead through a router to a port.
 
-The status is ACTIVE while one leads to a port, DOWN else; both from the commit on.
+The status is DOWN until the reconciler has it in place, and while it leads nowhere.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _way_to(tx: Tx, floating: FloatingIpRow, port: PortRow, fixed: FixedIpRow) -
         "port_id": port.id,
         "fixed_ip_address": fixed.ip_address,
         "router_id": router.id,
-        "status": "ACTIVE",
+        "status": "DOWN",
     }
 
 

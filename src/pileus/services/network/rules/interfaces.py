@@ -112,7 +112,7 @@ def _add_port(tx: Tx, caller: Caller, router: RouterRow, port_id: str) -> Interf
     values = {
         "device_id": router.id,
         "device_owner": OWNER,
-        "status": "ACTIVE",
+        "status": "DOWN",
         "port_security_enabled": False,
         "allowed_address_pairs": [],
     }

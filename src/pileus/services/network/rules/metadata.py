@@ -75,7 +75,7 @@ def _create(tx: Tx, network: NetworkRow) -> PortRow:
         name="",
         mac_address=addresses.new_mac(),
         admin_state_up=True,
-        status="ACTIVE",
+        status="DOWN",
         device_id=f"ovnmeta-{network.id}",
         device_owner=OWNER,
         port_security_enabled=False,

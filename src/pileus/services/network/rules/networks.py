@@ -104,6 +104,20 @@ def default_networks(tx: Tx, caller: Caller) -> list[NetworkRow]:
     return store.usable(tx, caller.project_id) if caller.project_id else []
 
 
+def found(tx: Tx, network_id: str) -> NetworkRow | None:
+    return common.find(tx, tables.networks, NetworkRow, network_id)
+
+
+def check_not_external_used(tx: Tx, network: NetworkRow) -> None:
+    """Raises Conflict while the network has gateways or floating IPs."""
+    in_use = ("network:router_gateway", "network:floatingip")
+    if any(port.device_owner in in_use for port in port_store.of_network(tx, network.id)):
+        raise Conflict(
+            f"Network {network.id} has router gateways or floating IPs; it can't stop being external.",
+            code="ExternalNetworkInUse",
+        )
+
+
 def zone_hints(hints: list[str]) -> list[str]:
     for hint in hints:
         if hint != ZONE:
@@ -122,12 +136,7 @@ def _as_default(tx: Tx, external: bool, wanted: bool) -> bool:
 
 def _made_external(tx: Tx, network: NetworkRow, external: bool) -> bool:
     if not external:
-        in_use = ("network:router_gateway", "network:floatingip")
-        if any(port.device_owner in in_use for port in port_store.of_network(tx, network.id)):
-            raise Conflict(
-                f"Network {network.id} has router gateways or floating IPs; it can't stop being external.",
-                code="ExternalNetworkInUse",
-            )
+        check_not_external_used(tx, network)
     common.share(tx, network.id, "network", network.project_id, "access_as_external", external)
     return external
 

@@ -78,7 +78,7 @@ def create_port(tx: Tx, caller: Caller, wish: PortWish) -> PortRow:
         name=wish.name,
         mac_address=addresses.checked_mac(wish.mac_address) if wish.mac_address else addresses.new_mac(),
         admin_state_up=wish.admin_state_up,
-        status=_first_status(wish.device_owner),
+        status="N/A" if wish.device_owner == "network:floatingip" else "DOWN",
         device_id=wish.device_id,
         device_owner=wish.device_owner,
         port_security_enabled=secure and not belongs_to_network,
@@ -213,13 +213,6 @@ def merged_options(held: Sequence[DhcpOption], wanted: Sequence[OptionWish]) -> 
     replaced = {(option.opt_name, option.ip_version) for option in wanted}
     kept = [option for option in held if (option["opt_name"], option["ip_version"]) not in replaced]
     return [*kept, *dhcp_options(wanted)]
-
-
-def _first_status(owner: str) -> str:
-    """Guests' ports wait for their host; routers' work from the commit on; a floating IP's is only an address."""
-    if owner in ROUTER_OWNERS:
-        return "ACTIVE"
-    return "N/A" if owner == "network:floatingip" else "DOWN"
 
 
 def _insert(tx: Tx, port: PortRow, given_mac: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pileus.core.db import Tx
-from pileus.core.errors import Conflict
+from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import tables
 from pileus.services.network.store import common
 from pileus.services.network.store import quotas as store
@@ -52,3 +52,26 @@ def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
         raise Conflict(
             f"Quota exceeded for resources: ['{resource}']. The project has {have} of {limit}.", code="OverQuota"
         )
+
+
+def update(tx: Tx, project_id: str, wanted: dict[str, int], check_limit: bool) -> None:
+    """Raises BadRequest where `check_limit` is asked for and the project has more than a new limit."""
+    for resource, limit in wanted.items():
+        have = used(tx, project_id, resource) if check_limit and limit >= 0 else 0
+        if have > limit >= 0:
+            raise BadRequest(
+                f"Quota limit {limit} for {resource} must be at least {have}, which the project has.",
+                code="InvalidQuotaValue",
+            )
+        store.set_limit(tx, project_id, resource, limit)
+
+
+def forget(tx: Tx, project_id: str) -> None:
+    """Back to the defaults. Raises NotFound where no limit of the project differs from them."""
+    if not store.forget(tx, project_id):
+        raise NotFound(f"Quota for project {project_id[:64]} could not be found.", code="TenantQuotaNotFound")
+
+
+def projects(tx: Tx) -> list[str]:
+    """Those with limits of their own."""
+    return store.projects(tx)

@@ -1,4 +1,4 @@
-"""Routers: gateways with source NAT, extra routes, flags. A router and its ports work from the commit on."""
+"""Routers: gateways with source NAT, extra routes, flags."""
 
 from __future__ import annotations
 

@@ -71,3 +71,11 @@ def holders(tx: Tx, subnet_id: str) -> list[tuple[str, str, str]]:
         .where(fixed_ips.c.subnet_id == subnet_id)
     )
     return [(str(a), str(b), str(c)) for a, b, c in tx.execute(statement)]
+
+
+def count(tx: Tx, subnet_ids: Sequence[str]) -> dict[str, int]:
+    """Subnet id -> how many of its addresses are taken."""
+    if not subnet_ids:
+        return {}
+    statement = sa.select(fixed_ips.c.subnet_id, sa.func.count()).where(matches(fixed_ips.c.subnet_id, subnet_ids))
+    return {str(subnet_id): int(n) for subnet_id, n in tx.execute(statement.group_by(fixed_ips.c.subnet_id))}

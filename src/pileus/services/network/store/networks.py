@@ -83,3 +83,14 @@ def other_projects_using(tx: Tx, network_id: str, owner: str) -> list[str]:
 def rbac_targets(tx: Tx, network_id: str, action: str) -> list[str]:
     mine = (rbac_policies.c.object_id == network_id) & (rbac_policies.c.action == action)
     return tx.scalars(sa.select(rbac_policies.c.target_project).where(mine))
+
+
+def named(
+    tx: Tx, ids: Sequence[str] | None, names: Sequence[str] | None, projects: Sequence[str] | None
+) -> list[NetworkRow]:
+    """All networks, or those of some ids, names and projects."""
+    statement = sa.select(networks).order_by(networks.c.created_at, networks.c.id)
+    for column, values in ((networks.c.id, ids), (networks.c.name, names), (networks.c.project_id, projects)):
+        if values:
+            statement = statement.where(matches(column, values))
+    return tx.rows(NetworkRow, statement)
