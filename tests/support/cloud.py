@@ -38,10 +38,10 @@ class Cloud:
         self.reconciler.run()
         self.lab.nbctl("--wait=hv", "sync")
 
-    def guest(self, port_id: str, address: str | None = None, gateway: str | None = None) -> Guest:
+    def guest(self, port_id: str, address: str | None = None, gateway: str | None = None, wired: bool = True) -> Guest:
         """A running guest at a port, with a static address if one is given."""
         own = self.value(t.ports.c.device_owner, port_id).startswith("network:")
-        guest = Guest(self.lab, port_id, self.value(t.ports.c.mac_address, port_id)).plug(wired=not own)
+        guest = Guest(self.lab, port_id, self.value(t.ports.c.mac_address, port_id)).plug(wired=wired and not own)
         if address:
             guest.configure(address, gateway)
         return guest

@@ -18,13 +18,12 @@ class Rows:
         self.tx = tx
 
     def network(self, mtu: int = 1442, physical_network: str = "", **fields: Any) -> str:
-        return self._insert(
-            t.networks,
-            name="n", admin_state_up=True, external=bool(physical_network), is_default=False, mtu=mtu,
-            port_security_enabled=True, dns_domain="", availability_zone_hints=[],
-            network_type="flat" if physical_network else "geneve", physical_network=physical_network,
-            segmentation_id=None, **fields,
-        )  # fmt: skip
+        values = {
+            "name": "n", "admin_state_up": True, "external": bool(physical_network), "is_default": False,
+            "port_security_enabled": True, "dns_domain": "", "availability_zone_hints": [],
+            "network_type": "flat" if physical_network else "geneve", "segmentation_id": None,
+        }  # fmt: skip
+        return self._insert(t.networks, mtu=mtu, physical_network=physical_network, **{**values, **fields})
 
     def subnet(self, network_id: str, cidr: str, **fields: Any) -> str:
         values = {

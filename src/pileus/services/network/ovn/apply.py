@@ -52,6 +52,23 @@ class _Seen(msgspec.Struct):
     refs: dict[str, list[UUID]]
 
 
+class _Unique:
+    """Names that only one row of a table can have: a row that stands where we want one becomes ours, whatever it says."""
+
+    def __init__(self, desired: Rows) -> None:
+        self._desired = desired
+        self._names: dict[Key, str] = {}
+
+    def wanted(self, table: str, source: Any) -> str | None:
+        """The row that we want to have this row's name."""
+        if table not in _UNIQUE_NAMES:
+            return None
+        if not self._names:
+            rows = (row for row in self._desired.values() if row.table in _UNIQUE_NAMES)
+            self._names = {(row.table, row.columns["name"]): row.name for row in rows}
+        return self._names.get((table, source.name))
+
+
 class Northbound:
     """`connection` as Open vSwitch's tools take it: unix:/path, tcp:address:port, ssl:address:port."""
 
@@ -93,7 +110,8 @@ class Northbound:
 
     def _actual(self, desired: Rows) -> Rows:
         """Our rows as they are; a second row of the same name is ours too, under a name that nobody desires."""
-        seen = {source.uuid: self._look(source, desired) for source in self._all()}
+        unique = _Unique(desired)
+        seen = {source.uuid: self._look(source, unique) for source in self._all()}
         self._db.changed.clear()
         self._seen = {number: found for number, found in seen.items() if found is not None}
         actual = Rows()
@@ -117,13 +135,13 @@ class Northbound:
         for table in COLUMNS:
             yield from self._db.rows(table).values()
 
-    def _look(self, source: Any, desired: Rows) -> _Seen | None:
+    def _look(self, source: Any, unique: _Unique) -> _Seen | None:
         """The row converted, from memory if it did not change; None if it is not ours."""
         found = self._seen.get(source.uuid)
         if found and found.source is source and source.uuid not in self._db.changed:
             return found
         table = source._table.name
-        name = source.external_ids.get(IDENTITY) or self._lost_name(table, source, desired)
+        name = source.external_ids.get(IDENTITY) or unique.wanted(table, source)
         if name is None:
             return None
         row, refs = Row(table, name, {}), {}
@@ -135,13 +153,6 @@ class Northbound:
             elif not is_empty(value := _plain(types[column], value)):
                 row.columns[column] = value
         return _Seen(source, row, refs)
-
-    def _lost_name(self, table: str, source: Any, desired: Rows) -> str | None:
-        """The name of a row that stands where we want one and does not say whose it is: it becomes ours again."""
-        if table not in _UNIQUE_NAMES:
-            return None
-        wanted = (row for row in desired.values() if row.table == table and row.columns["name"] == source.name)
-        return next((row.name for row in wanted), None)
 
     def _write(self, transaction: Any, changes: Changes) -> None:
         sources = dict(self._sources)

@@ -34,8 +34,10 @@ class _Router:
     ) -> None:
         self.rows, self.router = rows, router
         self.networks, self.subnets, self.chassis = networks, subnets, chassis
-        self.gateway = next((port for port in router.ports if port.id == router.gateway_port_id), None)
-        self.interfaces = [port for port in router.ports if port is not self.gateway]
+        # OVN has no router port without an address: such a port waits for its subnet.
+        ports = [port for port in router.ports if port.fixed_ips]
+        self.gateway = next((port for port in ports if port.id == router.gateway_port_id), None)
+        self.interfaces = [port for port in ports if port is not self.gateway]
 
     def add(self) -> None:
         row = self.rows.add(

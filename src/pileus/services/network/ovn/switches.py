@@ -92,12 +92,12 @@ def _pairs(port: Port) -> dict[str, list[str]]:
 
 
 def _names(rows: Rows, network: Network, switch: Row) -> None:
-    """Guests' names, which OVN answers whatever server is asked."""
-    records: dict[str, str] = {}
+    """Guests' names, which OVN answers whatever server is asked. Guests of one name share the answer."""
+    addresses: dict[str, set[str]] = {}
     for port in network.ports:
         if port.dns_name and port.fixed_ips:
-            domain = dhcp.domain_of(network)
-            for name in (port.dns_name, f"{port.dns_name}.{domain}"):
-                records[name.lower()] = " ".join(port.addresses())
-    if records:
+            for name in (port.dns_name, f"{port.dns_name}.{dhcp.domain_of(network)}"):
+                addresses.setdefault(name.lower(), set()).update(port.addresses())
+    if addresses:
+        records = {name: " ".join(sorted(found)) for name, found in addresses.items()}
         switch.refer("dns_records", rows.add("DNS", network.id, records=records))

@@ -67,7 +67,7 @@ def _ports(tx: Tx) -> list[Port]:
 
 
 def _all(tx: Tx, kind: type[S], table: sa.Table, where: sa.ColumnElement[bool] | None = None) -> list[S]:
-    """Rows of a table with the columns that the struct names."""
+    """Rows of a table with the columns that the struct names, in an order that stays."""
     columns = [table.c[name] for name in kind.__struct_fields__ if name in table.c]
-    statement = sa.select(*columns)
+    statement = sa.select(*columns).order_by(table.c.id)
     return tx.rows(kind, statement if where is None else statement.where(where))
