@@ -19,13 +19,14 @@ from pileus.services.identity import bootstrap as identity_bootstrap
 from pileus.services.identity import tokens
 from pileus.services.image import api as image
 from pileus.services.image import reconcile as image_reconcile
+from pileus.services.network import api as network
 from pileus.services.network import bootstrap as network_bootstrap
 from pileus.services.network import reconcile as network_reconcile
 
 
 def services() -> list[Service]:
     """All APIs, in the order of the catalog."""
-    return [identity.api, image.api, compute.api, console.console_pages, node.api]
+    return [identity.api, image.api, compute.api, console.console_pages, node.api, network.api]
 
 
 CATALOG = (
