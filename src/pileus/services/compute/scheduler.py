@@ -70,6 +70,7 @@ class View(msgspec.Struct, kw_only=True):
 class Choice(msgspec.Struct):
     host: str
     provider_id: str
+    zone: str
 
 
 class Removed(msgspec.Struct):
@@ -246,7 +247,7 @@ def select(tx: Tx, wish: Wish) -> Choice | Refusal:
     if not left:
         return Refusal(count, removed)
     best = max(left, key=lambda view: (sum(weigher(view, wish) for weigher in WEIGHERS), -view.row.number))
-    return Choice(best.row.name, best.row.id)
+    return Choice(best.row.name, best.row.id, best.zone)
 
 
 def views(tx: Tx, wish: Wish) -> list[View]:

@@ -22,6 +22,8 @@ from pileus.services.image import rules as image
 
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False)
 LONGEST_WAIT = 60.0
+GATHER = 0.01
+"""Seconds after a change in which others may follow: a burst of changes is told in few specs."""
 CHUNK = 1 << 20
 
 
@@ -64,6 +66,7 @@ async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQ
         if left <= 0:
             return Response(None, status=304)
         await watch.wait(topic, count, left)
+        await asyncio.sleep(GATHER)
 
 
 @api.get("/images/{image_id}/file", public=True, load=specs.any_known_host)

@@ -48,9 +48,9 @@ def create_server(tx: Tx, caller: Caller, request: Request, body: ServerCreate) 
         return Response({"reservation_id": made.reservation_id})
     groups = body.server.security_groups or []
     shown = ServerCreated(
-        id=made.server.id,
-        links=links(request, f"/servers/{made.server.id}"),
-        disk_config=made.server.disk_config,
+        id=made.server_id,
+        links=links(request, f"/servers/{made.server_id}"),
+        disk_config=body.server.disk_config,
         security_groups=[{"name": group.name} for group in groups] or [{"name": "default"}],
         adminPass=made.admin_password,
     )

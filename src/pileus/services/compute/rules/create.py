@@ -20,7 +20,6 @@ from pileus.core.errors import BadRequest, Forbidden, NotFound, QuotaExceeded
 from pileus.core.version import Version
 from pileus.services.compute import scheduler
 from pileus.services.compute.rules import (
-    aggregates,
     destination,
     flavors,
     interfaces,
@@ -31,7 +30,7 @@ from pileus.services.compute.rules import (
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.flavors import FlavorRow
 from pileus.services.compute.store.server_groups import ServerGroupRow
-from pileus.services.compute.store.servers import Action, Fault, FlavorCopy, ImageCopy, ServerRow
+from pileus.services.compute.store.servers import Action, Fault, FlavorCopy, ImageCopy
 from pileus.services.compute.types.fields import flag, whole
 from pileus.services.compute.types.servers import InjectedFile, ServerCreate, ServerWish
 from pileus.services.image import rules as image_rules
@@ -47,9 +46,9 @@ _PASSWORD_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 class Created(msgspec.Struct):
-    """What POST /servers tells: the first of the servers, the password of all of them."""
+    """What POST /servers tells: the id of the first of the servers, the password of all of them."""
 
-    server: ServerRow
+    server_id: str
     admin_password: str
     reservation_id: str
 
@@ -120,7 +119,8 @@ def _within_quota(
     group: ServerGroupRow | None,
 ) -> int:
     """How many of `least` to `most` servers the project's quota has room for. Raises QuotaExceeded."""
-    quota.check_count(tx, caller.project_id, "metadata_items", len(wish.metadata))
+    if wish.metadata:
+        quota.check_count(tx, caller.project_id, "metadata_items", len(wish.metadata))
     for count in range(most, least - 1, -1):
         try:
             quota.check(tx, caller, {"instances": count, "cores": count * flavor.vcpus, "ram": count * flavor.ram})
@@ -135,7 +135,7 @@ def _within_quota(
 
 def _create_one(
     tx: Tx, caller: Caller, values: Mapping[str, Any], nics: interfaces.Wanted, place: scheduler.Wish
-) -> ServerRow:
+) -> str:
     server_id = new_id()
     values = {**values, "id": server_id, "hostname": values["hostname"] or f"server-{server_id}"}
     choice = _claim(tx, caller, server_id, place)
@@ -145,14 +145,11 @@ def _create_one(
         values |= {"vm_state": "error", "task_state": None, "action": None, "fault": fault}
         events.record(tx, caller, "compute", "create", "server", server_id, outcome="error", message=choice.message)
     else:
-        zone = aggregates.zone_of(tx, choice.host)
-        values |= {"host": choice.host, "availability_zone": zone}
-        values["nics"] = interfaces.make(tx, caller, nics, server_id, choice.host, zone, values["hostname"])
+        values |= {"host": choice.host, "availability_zone": choice.zone}
+        values["nics"] = interfaces.make(tx, caller, nics, server_id, choice.host, choice.zone, values["hostname"])
         tx.wake(f"host:{choice.host}")
     store.insert_server(tx, values)
-    server = store.server_by_id(tx, server_id)
-    assert server is not None
-    return server
+    return server_id
 
 
 def _claim(tx: Tx, caller: Caller, server_id: str, place: scheduler.Wish) -> scheduler.Choice | scheduler.Refusal:

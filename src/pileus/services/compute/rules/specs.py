@@ -72,18 +72,13 @@ def newer_spec(db: Database, host: str, seen: int) -> HostSpec | None:
         spec = host_spec(tx, host)
         row = store.host_spec_row(tx, host)
         assert row is not None
-    if _digest(spec) == row.digest:
+    digest = _digest(spec)
+    if digest == row.digest:
         return spec if seen != row.revision else None
     with db.write() as tx:
-        spec = host_spec(tx, host)
-        digest = _digest(spec)
-        row = store.host_spec_row(tx, host)
-        assert row is not None
-        if digest != row.digest:
-            store.set_revision(tx, host, row.revision + 1, digest)
-            server_store.mark_published(tx, [guest.id for guest in spec.guests])
-            spec = msgspec.structs.replace(spec, revision=row.revision + 1)
-    return spec
+        revision = store.next_revision(tx, row, digest)
+        server_store.mark_published(tx, [guest.id for guest in spec.guests])
+    return msgspec.structs.replace(spec, revision=revision)
 
 
 def _digest(spec: HostSpec) -> str:

@@ -34,5 +34,8 @@ def set_token(tx: Tx, host: str, token_hash: str) -> None:
         tx.insert(host_specs, HostSpecRow(host, token_hash, 0, ""))
 
 
-def set_revision(tx: Tx, host: str, revision: int, digest: str) -> None:
-    tx.update(host_specs, host_specs.c.host == host, {"revision": revision, "digest": digest})
+def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int:
+    """Count one more spec; what it was built from may be older than this transaction, then the next look sees that."""
+    mine = host_specs.c.host == row.host
+    tx.update(host_specs, mine, {"revision": host_specs.c.revision + 1, "digest": digest})
+    return revision_of(tx, row.host)

@@ -235,7 +235,7 @@ def _plain(value: Any) -> Any:
 
 def mark_published(tx: Tx, ids: Sequence[str]) -> None:
     if ids:
-        tx.update(servers, matches(servers.c.id, ids), {"published": True})
+        tx.update(servers, matches(servers.c.id, ids) & ~servers.c.published, {"published": True})
 
 
 class Filter(NamedTuple):
