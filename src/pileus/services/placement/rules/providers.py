@@ -58,7 +58,7 @@ def create(tx: Tx, name: str, provider_id: str | None = None, parent_id: str | N
     if store.providers.provider(tx, provider_id) is not None:
         raise Conflict(f"A resource provider with uuid {provider_id} exists already.", code="placement.duplicate_name")
     _check_name(tx, name)
-    root_id = _parent(tx, parent_id).root_id if parent_id else provider_id
+    root_id = named_provider(tx, parent_id, "parent").root_id if parent_id else provider_id
     row = ProviderRow(provider_id, name, 0, parent_id, root_id, tx.now, tx.now)
     store.providers.insert(tx, row)
     return row
@@ -69,10 +69,11 @@ def _check_name(tx: Tx, name: str, but: str | None = None) -> None:
         raise Conflict(f"A resource provider named '{name}' exists already.", code="placement.duplicate_name")
 
 
-def _parent(tx: Tx, parent_id: str) -> ProviderRow:
-    row = store.providers.provider(tx, parent_id)
+def named_provider(tx: Tx, provider_id: str, what: str = "resource provider") -> ProviderRow:
+    """One that a body names: what is not there is the caller's mistake. Raises BadRequest."""
+    row = store.providers.provider(tx, provider_id)
     if row is None:
-        raise BadRequest(f"The parent {parent_id} does not exist.")
+        raise BadRequest(f"The {what} {provider_id} does not exist.")
     return row
 
 
@@ -92,7 +93,7 @@ def _move(tx: Tx, row: ProviderRow, parent_id: str | None, version: Version) -> 
     below = _subtree(tx, row)
     if parent_id in below:
         raise BadRequest(f"The parent of {row.id} can't be the provider itself or one below it.")
-    root_id = _parent(tx, parent_id).root_id if parent_id else row.id
+    root_id = named_provider(tx, parent_id, "parent").root_id if parent_id else row.id
     store.providers.move(tx, row.id, parent_id)
     store.providers.set_root(tx, below, root_id)
 
@@ -194,10 +195,23 @@ def inventory_of(tx: Tx, row: ProviderRow, resource_class: str) -> InventoryRow:
     raise NotFound(f"No inventory of class {resource_class} found on the resource provider {row.id}.")
 
 
+def existing_inventory(tx: Tx, row: ProviderRow, resource_class: str) -> InventoryRow:
+    """For an update: what is not there is the caller's mistake. Raises BadRequest."""
+    names.check_classes(tx, [resource_class])
+    try:
+        return inventory_of(tx, row, resource_class)
+    except NotFound as error:
+        raise BadRequest(error.message) from None
+
+
 def set_traits(tx: Tx, row: ProviderRow, wanted: Iterable[str]) -> None:
     wanted = set(wanted)
     names.check_traits(tx, wanted)
     store.providers.set_traits(tx, row.id, wanted)
+
+
+def set_aggregates(tx: Tx, row: ProviderRow, wanted: Iterable[str]) -> None:
+    store.providers.set_aggregates(tx, row.id, {parse_uuid(one, "aggregates") for one in wanted})
 
 
 def ensure_provider(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict
 from pileus.services.placement import store
 from pileus.services.placement.rules import names
-from pileus.services.placement.store.allocations import AllocationRow, ConsumerRow
+from pileus.services.placement.store.allocations import AllocationRow, ConsumerRow, Usage
 
 Amounts = Mapping[str, Mapping[str, int]]
 """provider id -> resource class -> amount."""
@@ -52,7 +52,15 @@ def used_by_project(
 ) -> dict[str, int]:
     """By resource class, what consumers of one type have been given."""
     found = store.allocations.usages(tx, project_id, user_id)
-    return {usage.resource_class: int(usage.amount) for usage in found if usage.type == consumer_type}
+    return totals([usage for usage in found if usage.type == consumer_type])
+
+
+def totals(usages: Iterable[Usage]) -> dict[str, int]:
+    """By resource class."""
+    found: dict[str, int] = {}
+    for usage in usages:
+        found[usage.resource_class] = found.get(usage.resource_class, 0) + int(usage.amount)
+    return found
 
 
 def _give_back(tx: Tx, consumer_id: str, had: list[AllocationRow]) -> None:
@@ -67,10 +75,15 @@ def replace(tx: Tx, wanted: list[tuple[ConsumerRow, Amounts]]) -> None:
     The rows' generations are those after the change. Raises BadRequest (no such provider), Conflict (does not fit).
     """
     check_amounts(tx, [amounts for _, amounts in wanted])
-    for consumer, _ in wanted:
-        _give_back(tx, consumer.id, allocations(tx, consumer.id))
+    take_back(tx, [consumer for consumer, _ in wanted])
     for consumer, amounts in wanted:
         give(tx, consumer, amounts)
+
+
+def take_back(tx: Tx, consumers: list[ConsumerRow]) -> None:
+    """Everything from these consumers, who stay known: they are given something else in the same transaction."""
+    for consumer in consumers:
+        _give_back(tx, consumer.id, allocations(tx, consumer.id))
 
 
 def check_amounts(tx: Tx, wanted: list[Amounts]) -> None:
