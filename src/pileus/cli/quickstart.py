@@ -42,7 +42,7 @@ class Quickstart:
     def run(self) -> None:
         with self.steps("Image") as note:
             image = self._image()
-            note(f"{image.name}, {image.size / 1e6:.0f} MB")
+            note(f"{image.name}, {self.image_file.stat().st_size / 1e6:.0f} MB")
         with self.steps("Network, subnet, router") as note:
             network = self._network()
             note(f"{CIDR} behind a router to the network 'public'")
