@@ -150,7 +150,7 @@ def network_shape(problem: Problem, request_id: str) -> Rendered:
 
 def image_shape(problem: Problem, request_id: str) -> Rendered:
     head = f"{problem.status} {title(problem.status)}"
-    text = html.escape(problem.message)
+    text = html.escape(problem.message, quote=False)
     page = f"<html>\n <head>\n  <title>{head}</title>\n </head>\n <body>\n  <h1>{head}</h1>\n  {text}<br /><br />\n </body>\n</html>"
     return page.encode(), "text/html; charset=UTF-8"
 
