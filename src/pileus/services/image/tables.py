@@ -74,3 +74,29 @@ tasks = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
 )
 """An import, told in the past tense: the image's own row drives it."""
+
+namespaces = sa.Table(
+    "image_metadef_namespace",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("namespace", sa.String(80), nullable=False, unique=True),
+    sa.Column("display_name", sa.String(80)),
+    sa.Column("description", sa.Text),
+    sa.Column("visibility", sa.String(16), nullable=False),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("owner", sa.String(255), nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+)
+
+definitions = sa.Table(
+    "image_metadef_definition",
+    metadata,
+    sa.Column("namespace_id", Id, sa.ForeignKey(namespaces.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("content", Json, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("updated_at", Time, nullable=False),
+)
+"""What a namespace defines: kind object, property, tag or resource_type; `content` is what the kind has beside its name."""

@@ -86,6 +86,62 @@ _TASK = {
     "schema": _STRING,
 }
 
+_SHAPES: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "required": ["title", "type"],
+        "properties": {
+            "name": _text(80),
+            "title": _STRING,
+            "description": _STRING,
+            "operators": {"type": "array", "items": _STRING},
+            "type": {"type": "string", "enum": ["array", "boolean", "integer", "number", "object", "string", None]},
+            "required": {"type": "array", "items": _STRING},
+            "minimum": {"type": "number"},
+            "maximum": {"type": "number"},
+            "maxLength": {"type": "integer", "minimum": 0},
+            "minLength": {"type": "integer", "minimum": 0},
+            "pattern": {"type": "string", "format": "regex"},
+            "enum": {"type": "array"},
+            "readonly": _BOOLEAN,
+            "default": {},
+            "items": {"type": "object", "properties": {"type": _STRING, "enum": {"type": "array"}}},
+            "maxItems": {"type": "integer", "minimum": 0},
+            "minItems": {"type": "integer", "minimum": 0},
+            "uniqueItems": _BOOLEAN,
+            "additionalItems": _BOOLEAN,
+        },
+    },
+}
+_TIMES: dict[str, Any] = {"created_at": {**_TIME, "readOnly": True}, "updated_at": {**_TIME, "readOnly": True}}
+_OBJECT = {
+    "name": _text(80),
+    "description": _STRING,
+    "required": {"type": "array", "items": _STRING},
+    "properties": _SHAPES,
+    "schema": _STRING,
+    "self": _STRING,
+    **_TIMES,
+}
+_ASSOCIATION = {"name": _text(80), "prefix": _text(80), "properties_target": _text(80), **_TIMES}
+_TAG = {"name": _text(80), **_TIMES}
+_NAMESPACE = {
+    "namespace": _text(80),
+    "display_name": _text(80),
+    "description": _text(500),
+    "visibility": {"type": "string", "enum": ["public", "private"]},
+    "protected": _BOOLEAN,
+    "owner": _text(255),
+    "resource_type_associations": {"type": "array", "items": {"type": "object", "properties": _ASSOCIATION}},
+    "properties": _SHAPES,
+    "objects": {"type": "array", "items": {"type": "object", "properties": _OBJECT}},
+    "tags": {"type": "array", "items": {"type": "object", "properties": _TAG}},
+    "schema": _STRING,
+    "self": _STRING,
+    **_TIMES,
+}
+
 
 def _read_only(properties: dict[str, Any]) -> dict[str, Any]:
     return {name: {**shape, "readOnly": True} if name in READ_ONLY else shape for name, shape in properties.items()}
@@ -117,6 +173,12 @@ _image = _one(
 )
 _member = _one("member", _MEMBER)
 _task = _one("task", _TASK)
+_namespace = _one("namespace", _NAMESPACE, required=["namespace"], additionalProperties=False)
+_object = _one("object", _OBJECT, required=["name"], additionalProperties=False)
+_shape = _SHAPES["additionalProperties"]
+_property = _one("property", _shape["properties"], required=["name", "title", "type"], additionalProperties=False)
+_association = _one("resource_type_association", _ASSOCIATION, required=["name"], additionalProperties=False)
+_tag = _one("tag", _TAG, required=["name"], additionalProperties=False)
 SCHEMAS: dict[str, dict[str, Any]] = {
     "image": _image,
     "images": _many("images", _image),
@@ -124,4 +186,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "members": _many("members", _member),
     "task": _task,
     "tasks": _many("tasks", _task),
+    "metadefs/namespace": _namespace,
+    "metadefs/namespaces": _many("namespaces", _namespace),
+    "metadefs/object": _object,
+    "metadefs/objects": _many("objects", _object),
+    "metadefs/property": _property,
+    "metadefs/properties": _one("properties", {"properties": _SHAPES}),
+    "metadefs/resource_type": _association,
+    "metadefs/resource_types": _many("resource_type_associations", _association),
+    "metadefs/tag": _tag,
+    "metadefs/tags": _many("tags", _tag),
 }
