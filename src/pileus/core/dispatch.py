@@ -126,6 +126,12 @@ class App:
         version = FIRST
         method = req.method
         try:
+            if (
+                not service.trailing_slash
+                and req.scope["path"].startswith(f"{service.prefix}/")
+                and req.scope["path"].endswith("/")
+            ):
+                raise errors.NotFound(f"There is nothing at {req.scope['path']}.")
             request = self._request(service, req, parameters, request_id)
             version = negotiate(service, request.headers)
             routes = by_method.get(method, ())

@@ -193,12 +193,15 @@ class Service:
         policy: Policy | None = None,
         versions: Versions | None = None,
         answers_head: bool = False,
+        trailing_slash: bool = True,
         vary: str | None = None,
         request_id_header: str | None = None,
         www_authenticate: bool = True,
         forbidden_before_missing: bool = False,
     ) -> None:
         self.name, self.prefix, self.shape, self.policy, self.versions = name, prefix, shape, policy, versions
+        self.trailing_slash = trailing_slash
+        """Whether /things/ is /things; else its empty id names nothing."""
         self.answers_head, self.vary, self.request_id_header = answers_head, vary, request_id_header
         self.www_authenticate = www_authenticate
         self.forbidden_before_missing = forbidden_before_missing
