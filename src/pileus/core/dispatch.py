@@ -306,10 +306,13 @@ class Exchange:
         policy, rule = self.service.policy, self.route.policy
         try:
             return _call(load, have)
-        except errors.OpenlyNotFound:
-            raise
         except errors.NotFound:
-            if self.service.forbidden_before_missing and policy is not None and rule is not None:
+            if (
+                self.service.forbidden_before_missing
+                and not self.route.openly_missing
+                and policy is not None
+                and rule is not None
+            ):
                 policy.enforce(rule, caller, self._target_without(have))
             raise
 

@@ -43,10 +43,6 @@ class NotFound(Problem):
     status = 404
 
 
-class OpenlyNotFound(NotFound):
-    """404 also to those who might not see it, where a service else gives them 403."""
-
-
 class MethodNotAllowed(Problem):
     status = 405
 

@@ -82,6 +82,8 @@ class Route(msgspec.Struct, kw_only=True, dict=True):
     public: bool = False
     """No token needed; one that is given is still looked at."""
     load: Callable[..., Any] | None = None
+    openly_missing: bool = False
+    """What is not there gives 404 to everybody, in a service that else gives 403 first."""
     target: Callable[..., Mapping[str, Any]] | None = None
     success: int | Mapping[str, int] = 200
     max_body: int = MAX_BODY

@@ -170,6 +170,8 @@ def _comparison(kind: str, match: str) -> Check:
             return False
         if literal is not None:
             return wanted == literal
+        if match == "None":
+            return creds.get(kind) is None
         held = creds.get(kind)
         return wanted in map(str, held) if isinstance(held, list) else held is not None and wanted == str(held)
 

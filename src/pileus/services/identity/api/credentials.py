@@ -100,11 +100,15 @@ def create_ec2(tx: Tx, caller: Caller, request: Request, user: UserRow, body: Ec
     return {"credential": _ec2_shown(request, rules.create_ec2(tx, caller, user, body))}
 
 
-@api.get(EC2 + "/{access}", policy="identity:ec2_get_credential", load=ec2_of_path, target=target_ec2)
+@api.get(
+    EC2 + "/{access}", policy="identity:ec2_get_credential", load=ec2_of_path, openly_missing=True, target=target_ec2
+)
 def show_ec2(tx: Tx, request: Request, credential: CredentialRow) -> dict[str, Any]:
     return {"credential": _ec2_shown(request, credential)}
 
 
-@api.delete(EC2 + "/{access}", policy="identity:ec2_delete_credential", load=ec2_of_path, target=target_ec2)
+@api.delete(
+    EC2 + "/{access}", policy="identity:ec2_delete_credential", load=ec2_of_path, openly_missing=True, target=target_ec2
+)
 def delete_ec2(tx: Tx, caller: Caller, credential: CredentialRow) -> None:
     resources.remove(tx, caller, credential)

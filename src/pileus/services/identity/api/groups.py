@@ -64,14 +64,18 @@ def update_group(tx: Tx, caller: Caller, request: Request, group: GroupRow, body
     return {"group": shown(request, rules.update_group(tx, caller, group, body))}
 
 
-@api.delete("/groups/{group_id}", policy="identity:delete_group", load=group_of_path, target=target_group)
+@api.delete(
+    "/groups/{group_id}", policy="identity:delete_group", load=group_of_path, openly_missing=True, target=target_group
+)
 def delete_group(tx: Tx, caller: Caller, group: GroupRow) -> None:
     rules.delete_group(tx, caller, group)
 
 
 @api.get("/groups/{group_id}/users", policy="identity:list_users_in_group", load=group_of_path, target=target_group)
-def list_members(tx: Tx, request: Request, group: GroupRow) -> dict[str, Any]:
-    found, more = rows.page(tx, UserRow, request.query, store.in_group(group.id), *store.expiring(request.query))
+def list_members(tx: Tx, caller: Caller, request: Request, group: GroupRow) -> dict[str, Any]:
+    found, more = rows.page(
+        tx, UserRow, request.query, store.in_group(group.id), *store.expiring(request.query), domain_id=caller.domain_id
+    )
     return listed(request, "users", [user_shown(request, row) for row in found], more)
 
 

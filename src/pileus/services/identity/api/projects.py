@@ -66,7 +66,13 @@ def show_domain(tx: Tx, request: Request, domain: DomainRow) -> dict[str, Any]:
     return _shown(tx, request, domain)
 
 
-@api.patch("/domains/{domain_id}", policy="identity:update_domain", load=domain_of_path, target=target_domain)
+@api.patch(
+    "/domains/{domain_id}",
+    policy="identity:update_domain",
+    load=domain_of_path,
+    openly_missing=True,
+    target=target_domain,
+)
 def update_domain(tx: Tx, caller: Caller, request: Request, domain: DomainRow, body: DomainUpdate) -> dict[str, Any]:
     return _shown(tx, request, rules.update_domain(tx, caller, domain, body))
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import UNSET
+
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request
@@ -13,7 +15,7 @@ from pileus.services.identity.service import api
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.base import listed, shown
-from pileus.services.identity.types.roles import RoleCreate, RoleRow, RoleUpdate
+from pileus.services.identity.types.roles import RoleCreate, RoleQuery, RoleRow, RoleUpdate
 
 
 def role_of_path(tx: Tx, role_id: str) -> RoleRow:
@@ -29,9 +31,8 @@ def target_role(role: RoleRow) -> Target:
 
 
 @api.get("/roles", policy="identity:list_roles", policies={"domain_id": "identity:list_domain_roles"})
-def list_roles(tx: Tx, request: Request) -> dict[str, Any]:
-    of_domain = "domain_id" in dict(request.query)
-    found, more = rows.page(tx, RoleRow, request.query, store.of_domains(of_domain))
+def list_roles(tx: Tx, request: Request, query: RoleQuery) -> dict[str, Any]:
+    found, more = rows.page(tx, RoleRow, request.query, store.of_domains(query.domain_id is not UNSET))
     return listed(request, "roles", [shown(request, row) for row in found], more)
 
 
@@ -45,17 +46,23 @@ def create_role(tx: Tx, caller: Caller, request: Request, body: RoleCreate) -> d
     return {"role": shown(request, rules.create_role(tx, caller, body))}
 
 
-@api.get("/roles/{role_id}", policy="identity:get_role", load=rules.visible_role, target=target_role)
+@api.get(
+    "/roles/{role_id}", policy="identity:get_role", load=rules.visible_role, openly_missing=True, target=target_role
+)
 def show_role(tx: Tx, request: Request, role: RoleRow) -> dict[str, Any]:
     return {"role": shown(request, role)}
 
 
-@api.patch("/roles/{role_id}", policy="identity:update_role", load=role_of_path, target=target_role)
+@api.patch(
+    "/roles/{role_id}", policy="identity:update_role", load=role_of_path, openly_missing=True, target=target_role
+)
 def update_role(tx: Tx, caller: Caller, request: Request, role: RoleRow, body: RoleUpdate) -> dict[str, Any]:
     return {"role": shown(request, rules.update_role(tx, caller, role, body))}
 
 
-@api.delete("/roles/{role_id}", policy="identity:delete_role", load=role_of_path, target=target_role)
+@api.delete(
+    "/roles/{role_id}", policy="identity:delete_role", load=role_of_path, openly_missing=True, target=target_role
+)
 def delete_role(tx: Tx, caller: Caller, role: RoleRow) -> None:
     rules.delete_role(tx, caller, role)
 
@@ -71,7 +78,13 @@ def _inference(request: Request, prior: RoleRow, implied: Any) -> dict[str, Any]
     }
 
 
-@api.get("/roles/{role_id}/implies", policy="identity:list_implied_roles", load=role_of_path, target=target_role)
+@api.get(
+    "/roles/{role_id}/implies",
+    policy="identity:list_implied_roles",
+    load=role_of_path,
+    openly_missing=True,
+    target=target_role,
+)
 def list_implied(tx: Tx, request: Request, role: RoleRow) -> dict[str, Any]:
     implied = store.roles_by_id(tx, store.implications(tx).get(role.id, []))
     return _inference(request, role, [brief(request, row) for row in implied])

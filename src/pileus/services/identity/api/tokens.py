@@ -7,7 +7,7 @@ from pileus.core.body import UNSET, micros, parse_time
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
-from pileus.core.errors import BadRequest, NotFound, OpenlyNotFound, Unauthorized
+from pileus.core.errors import BadRequest, NotFound, Unauthorized
 from pileus.core.http import Request, Response
 from pileus.services.identity.rules import assignments, login, tokens
 from pileus.services.identity.rules.catalog import catalog
@@ -26,7 +26,7 @@ def subject(tx: Tx, request: Request) -> Session:
     try:
         return tokens.session_of(tx, text, allow_expired=_is_set(request, "allow_expired"))
     except Unauthorized as problem:
-        raise OpenlyNotFound(f"Could not find token: {problem.message}") from None
+        raise NotFound(f"Could not find token: {problem.message}") from None
 
 
 def _is_set(request: Request, name: str) -> bool:
@@ -45,18 +45,20 @@ def create_token(db: Database, settings: Settings, query: TokenQuery, body: Auth
     return Response(document, headers={"X-Subject-Token": text})
 
 
-@api.get("/auth/tokens", policy="identity:validate_token", load=subject, target=target_token)
+@api.get("/auth/tokens", policy="identity:validate_token", load=subject, openly_missing=True, target=target_token)
 def show_token(tx: Tx, request: Request, query: TokenQuery, token: Session) -> Response:
     document = tokens.document(tx, token, with_catalog=query.nocatalog is UNSET)
     return Response(document, headers={"X-Subject-Token": request.headers["x-subject-token"]})
 
 
-@api.route("HEAD", "/auth/tokens", policy="identity:check_token", load=subject, target=target_token)
+@api.route(
+    "HEAD", "/auth/tokens", policy="identity:check_token", load=subject, openly_missing=True, target=target_token
+)
 def check_token(token: Session, tx: Tx) -> None:
     return None
 
 
-@api.delete("/auth/tokens", policy="identity:revoke_token", load=subject, target=target_token)
+@api.delete("/auth/tokens", policy="identity:revoke_token", load=subject, openly_missing=True, target=target_token)
 def revoke_token(tx: Tx, token: Session) -> None:
     store.revoke(tx, token.claims.audit_ids[0], tokens.time_of(token.claims.expires_at))
 

@@ -42,22 +42,34 @@ def create_trust(tx: Tx, caller: Caller, request: Request, body: TrustCreate) ->
     return {"trust": _shown(tx, request, rules.create(tx, caller, body))}
 
 
-@api.get(ONE, policy="identity:get_trust", load=trust_of_path, target=rules.target_trust)
+@api.get(ONE, policy="identity:get_trust", load=trust_of_path, openly_missing=True, target=rules.target_trust)
 def show_trust(tx: Tx, request: Request, trust: TrustRow) -> dict[str, Any]:
     return {"trust": _shown(tx, request, trust)}
 
 
-@api.delete(ONE, policy="identity:delete_trust", load=trust_of_path, target=rules.target_trust)
+@api.delete(ONE, policy="identity:delete_trust", load=trust_of_path, openly_missing=True, target=rules.target_trust)
 def delete_trust(tx: Tx, caller: Caller, trust: TrustRow) -> None:
     rules.delete(tx, caller, trust)
 
 
-@api.get(ONE + "/roles", policy="identity:list_roles_for_trust", load=trust_of_path, target=rules.target_trust)
+@api.get(
+    ONE + "/roles",
+    policy="identity:list_roles_for_trust",
+    load=trust_of_path,
+    openly_missing=True,
+    target=rules.target_trust,
+)
 def list_trust_roles(tx: Tx, request: Request, trust: TrustRow) -> dict[str, Any]:
     return listed(request, "roles", [shown(request, role) for role in rules.roles_of(tx, trust)])
 
 
-@api.get(ONE + "/roles/{role_id}", policy="identity:get_role_for_trust", load=trust_of_path, target=rules.target_trust)
+@api.get(
+    ONE + "/roles/{role_id}",
+    policy="identity:get_role_for_trust",
+    load=trust_of_path,
+    openly_missing=True,
+    target=rules.target_trust,
+)
 def show_trust_role(tx: Tx, request: Request, trust: TrustRow, role_id: str) -> dict[str, Any]:
     for role in rules.roles_of(tx, trust):
         if role.id == role_id:

@@ -10,7 +10,7 @@ from pileus.core.http import Request
 from pileus.services.identity import passwords
 from pileus.services.identity.rules import assignments, resources
 from pileus.services.identity.rules import users as rules
-from pileus.services.identity.rules.targets import Target, home_domain, own_domain, target_user
+from pileus.services.identity.rules.targets import Target, own_domain, target_user
 from pileus.services.identity.service import api
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
@@ -23,8 +23,9 @@ def user_of_path(tx: Tx, user_id: str) -> UserRow:
     return resources.find(tx, UserRow, user_id)
 
 
-def target_new_user(caller: Caller, body: UserCreate) -> Target:
-    return {"target.user.domain_id": home_domain(caller, body.domain_id)}
+def target_new_user(body: UserCreate) -> Target:
+    """An administrator of a domain must name it."""
+    return {"target.user.domain_id": body.domain_id}
 
 
 def user_shown(request: Request, row: UserRow) -> dict[str, Any]:
@@ -69,8 +70,8 @@ def change_password(db: Database, caller: Caller, user_id: str, body: PasswordCh
 
 
 @api.get("/users/{user_id}/groups", policy="identity:list_groups_for_user", load=user_of_path, target=target_user)
-def list_user_groups(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
-    found, more = rows.page(tx, GroupRow, request.query, store.of_user(user.id))
+def list_user_groups(tx: Tx, caller: Caller, request: Request, user: UserRow) -> dict[str, Any]:
+    found, more = rows.page(tx, GroupRow, request.query, store.of_user(user.id), domain_id=caller.domain_id)
     return listed(request, "groups", [shown(request, row) for row in found], more)
 
 

@@ -98,10 +98,10 @@ def _access_rule(tx: Tx, caller: Caller, wish: AccessRuleWish) -> str:
 
 
 def own(tx: Tx, user_id: str, row_id: str) -> ApplicationCredentialRow:
-    """Raises NotFound, also for another user's."""
-    found = rows.find(tx, ApplicationCredentialRow, row_id)
-    if found is None or found.user_id != user_id:
-        raise NotFound(f"Could not find application credential: {row_id[:64]}.")
+    """Raises NotFound, and Forbidden for another user's."""
+    found = resources.find(tx, ApplicationCredentialRow, row_id)
+    if found.user_id != user_id:
+        raise Forbidden(f"Application credential {row_id} is not one of user {user_id}.")
     return found
 
 

@@ -140,16 +140,15 @@ def held(tx: Tx, grant: Grant) -> list[RoleRow]:
 
 
 def give(tx: Tx, caller: Caller, grant: Grant) -> None:
-    """Raises Forbidden for a role of another domain, BadRequest for one on the system."""
+    """Raises Forbidden for a role of another domain on a project, BadRequest for a domain's role on the system."""
     role = grant.role
     assert role is not None
-    target = grant.project or grant.domain
-    if role.domain_id is not None:
-        if target is None:
-            raise BadRequest(f"Role {role.name} belongs to domain {role.domain_id} and can't be given on the system.")
-        home = target.domain_id or target.id
-        if home != role.domain_id:
-            raise Forbidden(f"Role {role.name} belongs to domain {role.domain_id}; {target.name} is in domain {home}.")
+    if role.domain_id is not None and not (grant.project or grant.domain):
+        raise BadRequest(f"Role {role.name} belongs to domain {role.domain_id} and can't be given on the system.")
+    if role.domain_id is not None and grant.project and role.domain_id != grant.project.domain_id:
+        raise Forbidden(
+            f"Role {role.name} belongs to domain {role.domain_id}; project {grant.project.name} is in another."
+        )
     assignment = grant.assignment(role.id)
     store.add(tx, assignment)
     _record(tx, caller, "create", assignment)

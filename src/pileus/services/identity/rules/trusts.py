@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
-from pileus.core.errors import BadRequest, Forbidden, NotFound, OpenlyNotFound
+from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.services.identity.rules import resources
 from pileus.services.identity.rules.application_credentials import expiry
 from pileus.services.identity.rules.targets import Target
@@ -90,10 +90,10 @@ def _role(tx: Tx, ref: RoleRef, held: Mapping[str, RoleRow], by_name: Mapping[st
 
 
 def find(tx: Tx, trust_id: str) -> TrustRow:
-    """Raises NotFound, also for one that has ended; its former parties may know."""
+    """Raises NotFound, also for one that has ended."""
     trust = rows.find(tx, TrustRow, trust_id)
     if trust is None or (trust.expires_at is not None and trust.expires_at <= tx.now):
-        raise OpenlyNotFound(f"Could not find trust: {trust_id[:64]}.")
+        raise NotFound(f"Could not find trust: {trust_id[:64]}.")
     return trust
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from pileus.core.body import OpenBody, Unset
+from pileus.core.body import OpenBody, Query, Unset
 from pileus.services.identity import tables
 from pileus.services.identity.types.base import Extra, Id, Immutable, Name, Row
 
@@ -41,6 +41,10 @@ class RoleUpdate(OpenBody):
     domain_id: Id | Unset | None = UNSET
     description: str | Unset | None = UNSET
     options: Immutable | Unset = UNSET
+
+
+class RoleQuery(Query):
+    domain_id: str | Unset = UNSET
 
 
 class Assignment(msgspec.Struct, frozen=True):
