@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pileus.services.network import protocols
 from pileus.services.network.ovn.northbound import desired
 from pileus.services.network.ovn.rows import CHILDREN, Rows, diff
 from pileus.services.network.ovn.security import match
@@ -142,6 +143,13 @@ def test_the_order_of_rows_does_not_matter(topology: Topology, random: Random) -
     assert not diff(before, desired(topology))
 
 
+def test_every_protocol_that_a_rule_may_name_has_a_match() -> None:
+    for protocol in (*protocols.NUMBERS, *map(str, range(256))):
+        for ethertype in ("IPv4", "IPv6"):
+            rule = Rule("id", "sg", "ingress", ethertype, protocol, None, None, None, None, None)
+            assert match(rule).startswith("ip"), protocol
+
+
 def test_an_empty_cloud_has_nothing_but_the_groups_for_all_guests() -> None:
     assert {table for table, _ in desired(Topology())} == {"Port_Group", "ACL"}
     assert isinstance(desired(Topology()), Rows)
@@ -161,6 +169,11 @@ def test_an_empty_cloud_has_nothing_but_the_groups_for_all_guests() -> None:
         ({"protocol": "vrrp"}, "ip4 && ip.proto == 112"),
         ({"protocol": "47", "prefix": "10.0.0.0/8"}, "ip4 && ip4.src == 10.0.0.0/8 && ip.proto == 47"),
         ({"prefix": "0.0.0.0/0"}, "ip4"),
+        ({"protocol": "ip"}, "ip4"),
+        ({"protocol": "0"}, "ip4"),
+        ({"protocol": "58"}, "ip4 && ip.proto == 58"),
+        ({"protocol": "udplite"}, "ip4 && ip.proto == 136"),
+        ({"protocol": "dccp", "low": 5, "high": 9}, "ip4 && 0"),
         ({"direction": "egress", "group": "a-b"}, "ip4 && ip4.dst == $pg_a_b_ip4"),
         ({"ethertype": "IPv6", "group": "a-b"}, "ip6 && ip6.src == $pg_a_b_ip6"),
         ({"addresses": "a-b"}, "ip4 && ip4.src == $as_a_b_ip4"),

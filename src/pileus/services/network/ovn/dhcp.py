@@ -119,7 +119,7 @@ def _v6(network: Network, subnet: Subnet) -> dict[str, str]:
 
 def _server(network: Network, subnet: Subnet) -> tuple[str, str]:
     """Address and MAC of who answers: the port that every host has, so that a renewal finds it without a router."""
-    if port := network.host_port():
+    if port := network.metadata_port():
         for subnet_id, address in port.fixed_ips:
             if subnet_id == subnet.id:
                 return address, port.mac_address
@@ -134,7 +134,7 @@ def _made_mac(name: str) -> str:
 def _routes(network: Network, subnet: Subnet) -> list[str]:
     """Option 121. A client that takes it ignores the router option, so the default route is repeated."""
     routes = [f"{route['destination']},{route['nexthop']}" for route in subnet.host_routes]
-    if port := network.host_port():
+    if port := network.metadata_port():
         routes += [f"{METADATA}/32,{address}" for subnet_id, address in port.fixed_ips if subnet_id == subnet.id][:1]
     if routes and subnet.gateway_ip:
         routes.append(f"0.0.0.0/0,{subnet.gateway_ip}")

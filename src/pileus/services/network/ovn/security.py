@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import ip_network
 
+from pileus.services.network import protocols
 from pileus.services.network.ovn.rows import Row, Rows
 from pileus.services.network.ovn.topology import AddressGroup, Rule, SecurityGroup, Topology
 
@@ -14,33 +15,10 @@ DROP, RULE, BASIC = 1001, 1002, 1003
 _BRIDGE_PROTOCOLS = "eth.dst == 01:80:c2:00:00:00/ff:ff:ff:ff:ff:f0"
 """Spanning tree and what else is between neighbouring bridges (IEEE 802.1D 7.12.6)."""
 
-_NUMBERS = {
-    "ah": 51,
-    "dccp": 33,
-    "egp": 8,
-    "esp": 50,
-    "gre": 47,
-    "icmp": 1,
-    "icmpv6": 58,
-    "igmp": 2,
-    "ipip": 4,
-    "ipv6-encap": 41,
-    "ipv6-frag": 44,
-    "ipv6-icmp": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "ipv6-route": 43,
-    "ospf": 89,
-    "pgm": 113,
-    "rsvp": 46,
-    "sctp": 132,
-    "tcp": 6,
-    "udp": 17,
-    "udplite": 136,
-    "vrrp": 112,
-}
-_WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
-_ICMP = (1, 58)
+_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
+"""The protocols whose ports OVN can tell."""
+_ICMP = {4: 1, 6: 58}
+_NOTHING = "0"
 
 
 def add(rows: Rows, topology: Topology) -> None:
@@ -124,17 +102,18 @@ def _remote(rule: Rule, version: int) -> list[str]:
 
 
 def _protocol(rule: Rule, version: int) -> list[str]:
-    if rule.protocol in (None, "any", "0"):
-        return []
-    number = _NUMBERS[rule.protocol] if rule.protocol in _NUMBERS else int(str(rule.protocol))
+    """Protocol 0 stands for all. What OVN cannot tell (ports of other protocols) lets nothing through."""
+    number = protocols.number(rule.protocol, rule.ethertype) if rule.protocol else 0
     low, high = rule.port_range_min, rule.port_range_max
-    if number in _ICMP:
+    if number == 0:
+        return []
+    if number == _ICMP[version]:
         name = f"icmp{version}"
         found = {"type": low, "code": high}
         return [name, *(f"{name}.{field} == {value}" for field, value in found.items() if value is not None)]
-    if number not in _WITH_PORTS:
-        return [f"ip.proto == {number}"]
-    name = _WITH_PORTS[number]
+    if number not in _PORTS:
+        return [f"ip.proto == {number}" if number and low is None else _NOTHING]
+    name = _PORTS[number]
     if low is None or high is None or (low <= 1 and high == 65535):
         return [name]
     return [name, f"{name}.dst == {low}"] if low == high else [name, f"{name}.dst >= {low}", f"{name}.dst <= {high}"]

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 ROUTER_OWNERS = ("network:router_interface", "network:router_gateway")
-HOST_OWNERS = ("network:dhcp", "network:distributed")
-"""Ports that exist on every host: there DHCP answers come from and metadata is served."""
+METADATA_OWNER = "network:distributed"
+HOST_OWNERS = (METADATA_OWNER, "network:dhcp")
+"""Ports that every host has."""
 
 
 class Subnet(msgspec.Struct):
@@ -58,8 +59,10 @@ class Network(msgspec.Struct):
     subnets: list[Subnet] = []
     ports: list[Port] = []
 
-    def host_port(self) -> Port | None:
-        return next((port for port in self.ports if port.device_owner in HOST_OWNERS), None)
+    def metadata_port(self) -> Port | None:
+        """Where each host serves metadata, and who DHCP answers come from."""
+        found = (port for port in self.ports if port.device_owner == METADATA_OWNER)
+        return min(found, key=lambda port: port.id, default=None)
 
 
 class FloatingIp(msgspec.Struct):
