@@ -11,6 +11,7 @@ from pileus.services.network.rules.bindings import (
     set_security_groups,
     unbind_port,
 )
+from pileus.services.network.rules.chassis import forget_host, see_host
 from pileus.services.network.rules.metadata import metadata_ports
 from pileus.services.network.rules.networks import default_networks, visible_network
 from pileus.services.network.rules.ports import create_port, delete_port, visible_port
@@ -33,12 +34,14 @@ __all__ = [
     "default_networks",
     "delete_port",
     "details",
+    "forget_host",
     "metadata_ports",
     "port_of",
     "port_wired",
     "ports_of_devices",
     "security_group_rules",
     "security_groups_named",
+    "see_host",
     "set_security_groups",
     "unbind_port",
     "visible_network",
