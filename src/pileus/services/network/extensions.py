@@ -70,6 +70,7 @@ EXTENSIONS = {
     "subnet-service-types": ("Subnet service types", "2016-03-15T18:00:00-00:00"),
     "subnet_allocation": ("Subnet Allocation", "2012-01-01T00:00:00-00:00"),
     "subnetpool-prefix-ops": ("Subnet Pool Prefix Operations", "2019-02-08T10:00:00-00:00"),
+    "tag": ("Tag support", "2016-01-01T00:00:00-00:00"),
     "tag-creation": ("Tag creation extension", "2024-23-07T10:00:00-00:00"),
     "tag-ports-during-bulk-creation": ("Tag Ports During Bulk Creation", "2019-12-29T19:00:00-00:00"),
 }

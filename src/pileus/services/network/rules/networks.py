@@ -11,6 +11,7 @@ from pileus.services.network.rules import access, metadata, quotas
 from pileus.services.network.store import common, nouns
 from pileus.services.network.store import networks as store
 from pileus.services.network.store import ports as port_store
+from pileus.services.network.store import routers as router_store
 from pileus.services.network.store import subnets as subnet_store
 from pileus.services.network.types.common import given
 from pileus.services.network.types.networks import NetworkCreate, NetworkUpdate
@@ -82,15 +83,19 @@ def update_network(tx: Tx, caller: Caller, network: NetworkRow, body: NetworkUpd
 
 
 def delete_network(tx: Tx, caller: Caller, network: NetworkRow) -> None:
-    """With its subnets. Raises Conflict (NetworkInUse) where ports other than its own are on it."""
+    """With its subnets, and floating IPs that lead nowhere. Raises Conflict (NetworkInUse) where ports other than its own are on it."""
+    floating = router_store.floating_ips_on(tx, network.id)
+    goes_too = {row.floating_port_id for row in floating if row.port_id is None}
     ports = port_store.of_network(tx, network.id)
-    blocking = [port for port in ports if port.device_owner not in metadata.OWN_PORTS]
+    blocking = [port for port in ports if port.device_owner not in metadata.OWN_PORTS and port.id not in goes_too]
     if blocking:
         raise Conflict(
-            f"Network {network.id} is in use: {len(blocking)} ports are on it, the first is {blocking[0].id}"
-            f" of {blocking[0].device_owner or 'no device'}. Delete them first.",
+            f"Unable to complete operation on network {network.id}. There are one or more ports still in use on the network:"
+            f" {len(blocking)}, the first is {blocking[0].id} of {blocking[0].device_owner or 'no device'}.",
             code="NetworkInUse",
         )
+    for row in floating:
+        common.remove(tx, tables.floating_ips, row.id)
     for port in ports:
         metadata.drop(tx, port)
     for subnet in subnet_store.of_networks(tx, [network.id]):

@@ -210,7 +210,7 @@ def checked_rule(wish: SecurityGroupRuleCreate) -> SecurityGroupRuleRow:
         version = addresses.cidr(wish.remote_ip_prefix, "remote_ip_prefix").version
         if f"IPv{version}" != ethertype:
             raise BadRequest(
-                f"The remote_ip_prefix {wish.remote_ip_prefix} is not of the ethertype {ethertype}.",
+                f"Conflicting value ethertype {ethertype} for the remote_ip_prefix {wish.remote_ip_prefix}.",
                 code="SecurityGroupRuleParameterConflict",
             )
     return SecurityGroupRuleRow(
@@ -337,7 +337,7 @@ def _port(value: int | str | None, what: str) -> int | None:
         found = -1
     if not 0 <= found <= 65535:
         raise BadRequest(
-            f"Invalid value for {what}: '{str(value)[:64]}' is not a whole number from 0 to 65535.",
+            f"Invalid value for port {str(value)[:64]}: {what} is a whole number from 0 to 65535.",
             code="SecurityGroupInvalidPortValue",
         )
     return found
@@ -353,11 +353,12 @@ def _check_ports(protocol: str | None, ethertype: str, low: int | None, high: in
         for name, value in (("type", low), ("code", high)):
             if value is not None and value > 255:
                 raise BadRequest(
-                    f"The ICMP {name} {value} is not within 0 and 255.", code="SecurityGroupInvalidIcmpValue"
+                    f"Invalid value for ICMP {name} {value}: it is a whole number from 0 to 255.",
+                    code="SecurityGroupInvalidIcmpValue",
                 )
         if low is None:
             raise BadRequest(
-                f"The ICMP code (port_range_max) {high} needs an ICMP type (port_range_min).",
+                f"ICMP code (port-range-max) {high} is given but ICMP type (port-range-min) is missing.",
                 code="SecurityGroupMissingIcmpType",
             )
     elif number in protocols.WITH_PORTS:

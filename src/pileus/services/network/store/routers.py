@@ -47,6 +47,11 @@ def router_between(tx: Tx, subnet_id: str, external_network_id: str) -> RouterRo
     return tx.row(RouterRow, statement)
 
 
+def floating_ips_on(tx: Tx, network_id: str) -> list[FloatingIpRow]:
+    """Those of an external network."""
+    return tx.rows(FloatingIpRow, sa.select(floating_ips).where(floating_ips.c.floating_network_id == network_id))
+
+
 def floating_ips_by(tx: Tx, router_id: str) -> list[FloatingIpRow]:
     return tx.rows(FloatingIpRow, sa.select(floating_ips).where(floating_ips.c.router_id == router_id))
 
