@@ -16,6 +16,7 @@ from pileus.services.compute.store import aggregates
 from pileus.services.compute.store import hosts as store
 from pileus.services.compute.store import servers as server_store
 from pileus.services.compute.store.hosts import HostRow
+from pileus.services.network import rules as network
 from pileus.services.placement import rules as placement
 from pileus.services.placement.rules import Inventory
 
@@ -49,6 +50,7 @@ def register(tx: Tx, facts: HostFacts, settings: Settings) -> HostRow:
         events.record(tx, system_caller(), "compute", "register", "host", facts.host)
     else:
         store.update(tx, facts.host, values)
+    network.see_host(tx, facts.host, facts.address, facts.version)
     row = host_of(tx, facts.host)
     inventories = {
         "VCPU": Inventory(total=facts.vcpus, max_unit=facts.vcpus, allocation_ratio=settings.cpu_ratio),
@@ -85,6 +87,7 @@ def heartbeat(tx: Tx, name: str, used: Mapping[str, int] | None = None, problems
         changed["problems"] = list(problems)
     if changed:
         store.update(tx, name, {"last_seen": tx.now, **changed})
+        network.see_host(tx, name, row.address, row.version)
 
 
 def is_up(row: HostRow, at: datetime) -> bool:
