@@ -22,11 +22,12 @@ from pileus.services.image import reconcile as image_reconcile
 from pileus.services.network import api as network
 from pileus.services.network import bootstrap as network_bootstrap
 from pileus.services.network import reconcile as network_reconcile
+from pileus.services.placement import api as placement
 
 
 def services() -> list[Service]:
     """All APIs, in the order of the catalog."""
-    return [identity.api, image.api, compute.api, console.console_pages, node.api, network.api]
+    return [identity.api, image.api, placement.api, compute.api, console.console_pages, node.api, network.api]
 
 
 CATALOG = (

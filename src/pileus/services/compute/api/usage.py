@@ -54,5 +54,6 @@ def list_usages(tx: Tx, caller: Caller, request: Request, query: UsageQuery) -> 
 @api.get("/os-simple-tenant-usage/{tenant_id}", policy="os_compute_api:os-simple-tenant-usage:show", target=of_project)
 def show_usage(tx: Tx, caller: Caller, request: Request, tenant_id: str, query: UsageQuery) -> dict[str, Any]:
     usages, marker = _found(tx, caller, query, tenant_id)
-    answer: dict[str, Any] = {"tenant_usage": msgspec.to_builtins(usages[0]) if usages else {}}
+    usage = usages[0] if usages else rules.nothing(tenant_id, rules.period(query.start, query.end, now()))
+    answer: dict[str, Any] = {"tenant_usage": msgspec.to_builtins(usage)}
     return answer | ({"tenant_usage_links": next_links(request, marker)} if marker else {})

@@ -69,7 +69,7 @@ def usages(
     for server in store.alive_between(tx, when.start, when.end, project_id, limit, marker):
         project = found.get(server.project_id)
         if project is None:
-            project = found[server.project_id] = _nothing(server.project_id, when)
+            project = found[server.project_id] = nothing(server.project_id, when)
         used = _usage(server, when, tx.now)
         project.server_usages.append(used)
         project.total_hours += used.hours
@@ -79,7 +79,7 @@ def usages(
     return list(found.values())
 
 
-def _nothing(project_id: str, when: Period) -> ProjectUsage:
+def nothing(project_id: str, when: Period) -> ProjectUsage:
     return ProjectUsage(project_id, when.start, when.end, 0.0, 0.0, 0.0, 0.0, [])
 
 
