@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,7 @@ def parser() -> Parser:
     up.add_argument("--sim-hosts", type=int, metavar="N", help="how many hosts to simulate (1)")
 
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
+    down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
 
     _command(commands, "status", "what runs, where, and what is wrong")
@@ -55,7 +57,7 @@ def parser() -> Parser:
     openstack = _command(commands, "openstack", "the openstack client, as this cloud's administrator")
     openstack.add_argument("arguments", nargs=argparse.REMAINDER)
 
-    commands.add_parser("serve", allow_abbrev=False)
+    commands.add_parser("serve", allow_abbrev=False).add_argument("--state-dir", type=Path)
     return top
 
 
@@ -85,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"pileus: {error}\n")
         return 1
     except KeyboardInterrupt:
+        sys.stderr.write("pileus: interrupted.\n")
         return 130
 
 
@@ -95,6 +98,7 @@ def _state_dir(given: argparse.Namespace) -> Path:
 def _up(given: argparse.Namespace) -> int:
     from pileus.operate import options, up
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     state_dir = _state_dir(given)
     names = (
@@ -125,11 +129,17 @@ def _down(given: argparse.Namespace) -> int:
     from pileus.operate.down import down
 
     state_dir = _state_dir(given)
-    was = down(state_dir, given.purge)
-    ending = "nothing of it is left" if given.purge else "guests and their networks go on"
-    sys.stdout.write(
-        f"Pileus is down; {ending}.\n" if was or given.purge else f"Pileus was not running in {state_dir}.\n"
-    )
+    ended = down(state_dir, given.guests, given.purge)
+    if given.purge:
+        sys.stdout.write(f"Pileus is down; nothing of it is left in {state_dir}.\n")
+        return 0
+    was = "Pileus is down" if ended.was_running else f"Pileus was not running in {state_dir}"
+    if ended.guests_going_on:
+        count = "1 guest goes on" if ended.guests_going_on == 1 else f"{ended.guests_going_on} guests go on"
+        ending = f"{count}, with the network ('pileus down --guests' stops them too)"
+    else:
+        ending = "no guest runs"
+    sys.stdout.write(f"{was}; {ending}.\n")
     return 0
 
 
@@ -161,13 +171,20 @@ def _serve(_given: argparse.Namespace) -> int:
     import msgspec
 
     from pileus.core.config import Settings
+    from pileus.operate import state
+    from pileus.operate.options import OptionError
     from pileus.operate.serve import serve
 
     raw = os.environ.get("PILEUS_SETTINGS")
     if raw is None:
         sys.stderr.write("pileus: 'serve' is started by 'pileus up'.\n")
         return 2
-    return serve(msgspec.json.decode(raw, type=Settings, dec_hook=lambda kind, value: kind(value)))
+    settings = msgspec.json.decode(raw, type=Settings, dec_hook=lambda kind, value: kind(value))
+    try:
+        return serve(settings)
+    except OptionError as error:
+        state.failure_file(settings.state_dir).write_text(str(error))
+        raise
 
 
 def _routes(given: argparse.Namespace) -> int:

@@ -39,6 +39,12 @@ class Ledger:
             page.boot_id = boot_id()
         return page
 
+    def expect_start(self) -> None:
+        """The guests were ended together with Pileus: the next agent starts those that should run, as after a boot."""
+        page = self.load()
+        page.boot_id = "ended"
+        self.save(page)
+
     def save(self, page: Page) -> None:
         with self._lock:
             new = self._file.with_suffix(".new")

@@ -32,12 +32,14 @@ def write(settings: Settings) -> Path:
     return own
 
 
-def forget() -> None:
-    """Take the cloud out of the caller's clouds.yaml."""
+def forget(state_dir: Path) -> None:
+    """Take the cloud out of the caller's clouds.yaml, where it is this one."""
     users = _users_file()
     known = _read(users)
-    if known.get("clouds", {}).pop(CLOUD, None) is None:
+    ours = _read(state_dir / "clouds.yaml").get("clouds", {}).get(CLOUD)
+    if ours is None or known.get("clouds", {}).get(CLOUD) != ours:
         return
+    del known["clouds"][CLOUD]
     if known["clouds"]:
         _write_users(users, known)
     else:

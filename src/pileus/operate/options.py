@@ -23,13 +23,21 @@ class OptionError(Exception):
     """An option that can't be: the message names the option, its value, where it stands, and what is possible."""
 
 
+class BadValue(OptionError):
+    """Of one option, by its name: `load` says where the value stands."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
 def load(state_dir: Path, given: Mapping[str, Any], file: Path | None = None) -> Settings:
     """The settings to start with. `given`: what the command line says (None where it says nothing)."""
     path = file or state_dir / FILE
     if file is not None and not file.exists():
         raise OptionError(f"--config {file}: there is no such file.")
-    values = _read(path) if path.exists() else {}
-    values |= {key: value for key, value in given.items() if value is not None}
+    written = _read(path) if path.exists() else {}
+    values = written | {key: value for key, value in given.items() if value is not None}
     values["state_dir"] = state_dir
     try:
         settings = msgspec.convert(
@@ -37,7 +45,12 @@ def load(state_dir: Path, given: Mapping[str, Any], file: Path | None = None) ->
         )
     except msgspec.ValidationError as error:
         raise OptionError(_explain(str(error), values, path)) from None
-    check(settings)
+    try:
+        check(settings)
+    except BadValue as error:
+        if error.name in written and given.get(error.name) is None:
+            raise OptionError(f"{path}, line {_line(path.read_text(), error.name)}: {error}") from None
+        raise
     return settings
 
 
@@ -48,11 +61,15 @@ def _decode(kind: type, value: Any) -> Any:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} can't be read: {error}.") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"{path}: {error}.") from None
+        end = f"at line {len(text.splitlines())}, the end"
+        raise OptionError(f"{path}: {str(error).replace('at end of document', end)}.") from None
     known = set(Settings.__struct_fields__) - {"state_dir"}
     for key in values:
         if key not in known:
@@ -83,25 +100,28 @@ def _explain(message: str, values: Mapping[str, Any], path: Path) -> str:
 def check(settings: Settings) -> None:
     """Values that are of the right type and still can't be."""
     if not 1 <= settings.port <= 65535:
-        raise OptionError(f"port is {settings.port}: a port is a number from 1 to 65535.")
+        raise BadValue("port", f"port is {settings.port}: a port is a number from 1 to 65535.")
     if not 1 <= settings.sim_hosts <= 10000:
-        raise OptionError(f"sim_hosts is {settings.sim_hosts}: from 1 to 10000 hosts can be simulated.")
+        raise BadValue("sim_hosts", f"sim_hosts is {settings.sim_hosts}: from 1 to 10000 hosts can be simulated.")
     for name in ("token_hours", "cpu_ratio", "memory_ratio"):
         if getattr(settings, name) <= 0:
-            raise OptionError(f"{name} is {getattr(settings, name)}: it must be more than 0.")
+            raise BadValue(name, f"{name} is {getattr(settings, name)}: it must be more than 0.")
     try:
         network = ipaddress.ip_interface(settings.external_address)
     except ValueError:
-        raise OptionError(
-            f"external_address is '{settings.external_address}': it must be ADDRESS/LENGTH, such as 172.24.4.1/24."
+        raise BadValue(
+            "external_address",
+            f"external_address is '{settings.external_address}': it must be ADDRESS/LENGTH, such as 172.24.4.1/24.",
         ) from None
     if network.network.prefixlen > 30 and network.version == 4:
-        raise OptionError(
-            f"external_address is '{settings.external_address}': a /{network.network.prefixlen} leaves no room for floating IPs; use at most /30."
+        raise BadValue(
+            "external_address",
+            f"external_address is '{settings.external_address}': a /{network.network.prefixlen} leaves no room for floating IPs; use at most /30.",
         )
     if not re.fullmatch(r"[a-z][a-z0-9_.-]{0,14}", settings.external_bridge):
-        raise OptionError(
-            f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'."
+        raise BadValue(
+            "external_bridge",
+            f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'.",
         )
     check_listen(settings.host)
 
@@ -110,10 +130,11 @@ def check_listen(host: str) -> None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        raise OptionError(f"host is '{host}': it must be an IP address of this machine.") from None
+        raise BadValue("host", f"host is '{host}': it must be an IP address of this machine.") from None
     if not address.is_loopback:
-        raise OptionError(
-            f"host is '{host}': without TLS Pileus listens on loopback only. Leave it at 127.0.0.1 and put a TLS proxy before it."
+        raise BadValue(
+            "host",
+            f"host is '{host}': without TLS Pileus listens on loopback only. Leave it at 127.0.0.1 and put a TLS proxy before it.",
         )
 
 

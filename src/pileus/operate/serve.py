@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
 from pileus.operate import access, state
+from pileus.operate.options import OptionError
 
 if TYPE_CHECKING:
     from pileus.operate.machine import Machine
@@ -27,7 +27,10 @@ log = structlog.get_logger("pileus.serve")
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT. Guests and, in real mode, their daemons stay."""
+    """Serve until SIGTERM or SIGINT. Guests and, in real mode, their daemons stay.
+
+    Raises OptionError where the machine does not let it start.
+    """
     logs.configure()
     state.prepare(settings.state_dir, settings.mode)
     state.note_running(settings)
@@ -72,9 +75,14 @@ def _machine(settings: Settings) -> Machine | None:
     if settings.mode == "sim":
         return None
     from pileus.operate.machine import Machine
+    from pileus.supervise.host_network import BadInterface
+    from pileus.supervise.supervisor import StartFailed
 
     machine = Machine(settings)
-    machine.start()
+    try:
+        machine.start()
+    except (StartFailed, BadInterface, OSError) as error:
+        raise OptionError(f"This machine's daemons could not be started. {error}") from None
     return machine
 
 
@@ -127,7 +135,3 @@ class Server(uvicorn.Server):
         self.should_exit = True
         if sig == signal.SIGINT and self.started:
             self.force_exit = False
-
-
-def log_file(state_dir: Path) -> Path:
-    return state_dir / "log" / "pileus.log"

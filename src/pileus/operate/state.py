@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -15,6 +16,7 @@ from pileus.operate.options import OptionError
 
 LAYOUT = 1
 """Of the state directory; goes up when an older Pileus could not use it any more."""
+MARKER = "state.json"
 FOLDERS = ("images", "instances", "run", "log", "policy.d")
 
 
@@ -26,16 +28,12 @@ class Running(msgspec.Struct):
     settings: Settings
 
 
-def prepare(state_dir: Path, mode: str) -> None:
-    """Make the folders; refuse a directory of another version, of another mode, or of somebody else."""
-    marker = state_dir / "state.json"
-    if marker.exists():
-        try:
-            found = json.loads(marker.read_text())
-        except json.JSONDecodeError:
-            raise OptionError(
-                f"{marker} can't be read as JSON: this is no state directory of Pileus, or it is damaged."
-            ) from None
+def check(state_dir: Path, mode: str) -> None:
+    """Raises OptionError for a directory of another version, of another mode, or of somebody else. Changes nothing."""
+    if state_dir.exists() and not state_dir.is_dir():
+        raise OptionError(f"--state-dir is {state_dir}, which is not a directory.")
+    if is_ours(state_dir):
+        found = _marked(state_dir / MARKER)
         if found.get("layout") != LAYOUT:
             raise OptionError(
                 f"{state_dir} is of layout {found.get('layout')}, and this Pileus uses layout {LAYOUT}. "
@@ -46,18 +44,55 @@ def prepare(state_dir: Path, mode: str) -> None:
                 f"{state_dir} belongs to a cloud in {found.get('mode')} mode. "
                 f"Choose another --state-dir for {mode} mode, or remove this one by 'pileus down --purge'."
             )
-    elif state_dir.exists() and any(state_dir.iterdir()):
+    elif _holds_something(state_dir):
         raise OptionError(f"{state_dir} is not empty and not a state directory of Pileus. Choose another --state-dir.")
+
+
+def _holds_something(state_dir: Path) -> bool:
+    try:
+        return state_dir.exists() and any(state_dir.iterdir())
+    except PermissionError:
+        raise OptionError(_not_ours_to_write(state_dir)) from None
+
+
+def _not_ours_to_write(state_dir: Path) -> str:
+    return f"{state_dir} can't be written to by this user. Choose another --state-dir, or run as root."
+
+
+def prepare(state_dir: Path, mode: str) -> None:
+    """Make the folders. Raises OptionError as `check` does, and where they can't be made."""
+    check(state_dir, mode)
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if not is_ours(state_dir):
+            write_private(state_dir / MARKER, json.dumps({"layout": LAYOUT, "mode": mode}))
         for folder in FOLDERS:
             (state_dir / folder).mkdir(exist_ok=True)
     except PermissionError:
-        raise OptionError(
-            f"{state_dir} can't be written to by this user. Choose another --state-dir, or run as root."
-        ) from None
-    if not marker.exists():
-        write_private(marker, json.dumps({"layout": LAYOUT, "mode": mode}))
+        raise OptionError(_not_ours_to_write(state_dir)) from None
+    except OSError as error:
+        raise OptionError(f"{state_dir} can't be made or written to: {error.strerror}.") from None
+
+
+def is_ours(state_dir: Path) -> bool:
+    return (state_dir / MARKER).exists()
+
+
+def mode(state_dir: Path) -> str | None:
+    """real or sim; None where there is no state directory of ours. Raises OptionError for a damaged one."""
+    return str(_marked(state_dir / MARKER).get("mode")) if is_ours(state_dir) else None
+
+
+def _marked(marker: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(marker.read_text())
+    except PermissionError:
+        raise OptionError(f"{marker} can't be read by this user: it is the state of another user's Pileus.") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise OptionError(f"{marker} can't be read as JSON: this is no state directory of Pileus, or it is damaged.")
+    return found
 
 
 def write_private(path: Path, text: str) -> None:
@@ -92,3 +127,21 @@ def running(state_dir: Path) -> Running | None:
         return None
     alive = abs(process.create_time() - found.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
     return found if alive else None
+
+
+def processes(state_dir: Path) -> list[psutil.Process]:
+    """What serves this directory and its host agents, also such as nobody watches any more; parents first."""
+    found = []
+    for each in psutil.process_iter(["cmdline", "create_time"]):
+        words = each.info["cmdline"] or []
+        module, ours = words[1:3], words[3:]
+        if ours[:1] == ["serve"]:
+            ours = ours[1:]
+        if module in (["-m", "pileus"], ["-m", "pileus.node"]) and ours[:2] == ["--state-dir", str(state_dir)]:
+            found.append(each)
+    return sorted(found, key=lambda each: float(each.info["create_time"]))
+
+
+def failure_file(state_dir: Path) -> Path:
+    """Why the serving process could not start, for the reader."""
+    return state_dir / "run" / "failure"

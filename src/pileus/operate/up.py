@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from pileus.core.config import Settings
 from pileus.operate import access, options, state
+from pileus.operate.down import end
 from pileus.operate.options import OptionError
 
 PATIENCE = 60.0
@@ -26,12 +30,11 @@ def up(settings: Settings) -> None:
     if found is not None:
         _same(found.settings, settings)
         return
-    options.check_port_free(settings)
-    if settings.mode == "real":
-        check_real(settings)
-    state.prepare(settings.state_dir, settings.mode)
-    start(settings)
-    access.write(settings)
+    check_machine(settings)
+    with whole_or_not_at_all(settings):
+        state.prepare(settings.state_dir, settings.mode)
+        start(settings)
+        access.write(settings)
 
 
 def foreground(settings: Settings) -> int:
@@ -40,17 +43,24 @@ def foreground(settings: Settings) -> int:
 
     if state.running(settings.state_dir) is not None:
         raise OptionError(f"Pileus is running in {settings.state_dir} already.")
+    check_machine(settings)
+    with whole_or_not_at_all(settings):
+        state.prepare(settings.state_dir, settings.mode)
+        access.write(settings)
+        return serve(settings)
+
+
+def check_machine(settings: Settings) -> None:
+    """Raises OptionError where something here does not allow a start; changes nothing."""
+    state.check(settings.state_dir, settings.mode)
     options.check_port_free(settings)
     if settings.mode == "real":
         check_real(settings)
-    state.prepare(settings.state_dir, settings.mode)
-    access.write(settings)
-    return serve(settings)
 
 
 def check_real(settings: Settings) -> None:
     """What real mode needs of this machine and this user."""
-    from pileus.supervise import host_network, packages
+    from pileus.supervise import packages
 
     if os.geteuid() != 0:
         raise OptionError("Real guests need root: run 'sudo pileus up', or 'pileus up --sim' for simulated hosts.")
@@ -58,6 +68,8 @@ def check_real(settings: Settings) -> None:
     if lacking:
         raise OptionError(lacking)
     if settings.external_interface:
+        from pileus.supervise import host_network
+
         try:
             host_network.check_uplink(settings.external_interface, "external_interface", settings.external_bridge)
         except host_network.BadInterface as error:
@@ -73,12 +85,49 @@ def _same(running: Settings, wanted: Settings) -> None:
             )
 
 
+@contextmanager
+def whole_or_not_at_all(settings: Settings) -> Iterator[None]:
+    """Whatever ends the block early leaves the machine as it was before it: daemons and guests that ran then go on."""
+    state_dir, was_there = settings.state_dir, state.is_ours(settings.state_dir)
+    before = _processes(settings)
+    try:
+        yield
+    except BaseException:
+        _undo(settings, before)
+        if not was_there and state.is_ours(state_dir):
+            access.forget(state_dir)
+            shutil.rmtree(state_dir, ignore_errors=True)
+        raise
+
+
+def _processes(settings: Settings) -> set[int]:
+    if settings.mode == "sim":
+        return set()
+    from pileus.supervise import process
+
+    return {found.pid for found in process.of_state(settings.state_dir)}
+
+
+def _undo(settings: Settings, before: set[int]) -> None:
+    for own in state.processes(settings.state_dir):
+        end(own, 10)
+    if settings.mode == "sim":
+        return
+    from pileus.supervise import process, purge
+
+    if before:
+        process.end(found for found in process.of_state(settings.state_dir) if found.pid not in before)
+    else:
+        purge.stop(settings.state_dir)
+
+
 def start(settings: Settings) -> None:
-    log = settings.state_dir / "log" / "pileus.log"
+    log, failure = log_file(settings.state_dir), state.failure_file(settings.state_dir)
+    failure.unlink(missing_ok=True)
     environment = os.environ | {"PILEUS_SETTINGS": msgspec.json.encode(settings, enc_hook=str).decode()}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pileus", "serve"],
+            [sys.executable, "-m", "pileus", "serve", "--state-dir", str(settings.state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -86,15 +135,19 @@ def start(settings: Settings) -> None:
             start_new_session=True,
             cwd="/",
         )
+    _wait(settings, process)
+
+
+def _wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    log, failure = log_file(settings.state_dir), state.failure_file(settings.state_dir)
     deadline = time.monotonic() + PATIENCE
     while not answers(settings):
         if process.poll() is not None:
-            raise OptionError(f"Pileus ended while it started. The last lines of {log}:\n{last_words(log)}")
+            if failure.exists():
+                raise OptionError(failure.read_text())
+            raise OptionError(f"Pileus ended while it started. Its last words:\n{last_words(log)}")
         if time.monotonic() > deadline:
-            process.terminate()
-            raise OptionError(
-                f"Pileus did not answer within {PATIENCE:.0f} s. The last lines of {log}:\n{last_words(log)}"
-            )
+            raise OptionError(f"Pileus did not answer within {PATIENCE:.0f} s. Its last words:\n{last_words(log)}")
         time.sleep(0.02)
 
 
@@ -104,6 +157,10 @@ def answers(settings: Settings) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def log_file(state_dir: Path) -> Path:
+    return state_dir / "log" / "pileus.log"
 
 
 def last_words(log: Path, lines: int = 8) -> str:

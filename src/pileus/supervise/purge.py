@@ -44,6 +44,13 @@ def leftovers(state_dir: Path) -> Leftovers:
 
 def purge(state_dir: Path) -> None:
     """Remove all of it, guests included. Whoever supervises the daemons must have ended before."""
+    stop(state_dir)
+    _remove_mount_points(state_dir)
+    shutil.rmtree(state_dir, ignore_errors=not state_dir.exists())
+
+
+def stop(state_dir: Path) -> None:
+    """End guests and daemons, and take away what they had outside the state directory; its files stay."""
     process.end(process.guests(state_dir))
     ovs.remove_datapath(state_dir)
     process.end(found for found in process.of_state(state_dir) if found.pid != os.getpid())
@@ -52,8 +59,6 @@ def purge(state_dir: Path) -> None:
         netns.remove(namespace)
     for mount in _mounts(state_dir):
         subprocess.run(["umount", "--lazy", mount], check=True)
-    _remove_mount_points(state_dir)
-    shutil.rmtree(state_dir, ignore_errors=not state_dir.exists())
 
 
 def _namespaces(state_dir: Path) -> list[str]:

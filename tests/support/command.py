@@ -1,0 +1,76 @@
+"""The `pileus` command as a user calls it: a process of its own, with a home of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Command:
+    """`command("up", "--sim")` runs it in `state_dir`; `prefix` is put before it (ip netns exec NAME)."""
+
+    def __init__(self, home: Path, state_dir: Path, prefix: tuple[str, ...] = ()) -> None:
+        self.home, self.state_dir, self.prefix = home, state_dir, prefix
+        home.mkdir(exist_ok=True)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PILEUS_", "SUDO_"))},
+            "HOME": str(home),
+            "COLUMNS": "200",
+        }
+
+    def arguments(self, *words: str) -> list[str]:
+        return [*self.prefix, sys.executable, "-m", "pileus", *words, "--state-dir", str(self.state_dir)]
+
+    def __call__(self, *words: str, seconds: float = 120.0) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.arguments(*words), env=self.environment, capture_output=True, text=True, timeout=seconds
+        )
+
+    def ok(self, *words: str) -> str:
+        done = self(*words)
+        assert done.returncode == 0, f"pileus {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def refused(self, *words: str) -> str:
+        """What it said on stderr; it ended with a status that is not 0, in words and not in a traceback."""
+        done = self(*words)
+        assert done.returncode not in (0, -11), done.stdout
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stderr.startswith("pileus: "), done.stderr
+        return done.stderr
+
+    def begin(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            self.arguments(*words), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_of(state_dir: Path) -> list[str]:
+    """Command lines and environments of processes that name the directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(state_dir) in words:
+            found.append(f"{entry.name}: {words[:120]!r}")
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so after {seconds} s: {what}"
+        time.sleep(0.02)
