@@ -3,11 +3,11 @@
 import pytest
 
 from pileus.services.network import tables as t
-
-packets = pytest.importorskip("tests.support.packets")
-from tests.support.cloud import Cloud, Office  # noqa: E402
-from tests.support.lab import until  # noqa: E402
-from tests.support.packets import answers, checksums_right, dhcp, ping, silent  # noqa: E402
+from tests.support import packets
+from tests.support.cloud import Cloud, Office
+from tests.support.lab import until
+from tests.support.network_rows import Rows
+from tests.support.packets import answers, checksums_right, dhcp, ping, silent
 
 pytestmark = pytest.mark.real
 
@@ -151,15 +151,8 @@ def test_a_new_process_finds_and_repairs_what_its_predecessor_left(cloud: Cloud)
 
 def test_a_restarted_database_is_found_again(cloud: Cloud) -> None:
     office = Office(cloud)
-    report = next(r for r in cloud.lab._supervisor.report() if r.name == "ovn-nb")
-    assert report.pid
-    import os
-    import signal
-
-    os.kill(report.pid, signal.SIGKILL)
+    cloud.lab.kill("ovn-nb")
     with cloud.db.write() as tx:
-        from tests.support.network_rows import Rows
-
         port = Rows(tx).port(office.network, (office.subnet, "10.0.0.20"), groups=(office.open,))
 
     def run() -> bool:

@@ -29,6 +29,8 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
+from pileus.node.ovs import WiredPorts
+from pileus.supervise import ovs
 from tests.support.cloud import Cloud, Office
 from tests.support.lab import Guest, until
 from tests.support.packets import answers, received
@@ -140,3 +142,29 @@ def test_w16_several_prefixes_on_one_port(cloud: Cloud) -> None:
     guest.bounce()
     until(lambda: set(mine) <= set(guest.addresses()), what="an address of each prefix")
     answers(guest, "2001:db8:2::1")
+
+
+def test_w12_a_guest_is_no_router(cloud: Cloud) -> None:
+    six = Six(cloud, "slaac")
+    a, b = six.guest(cloud, 0x20), six.guest(cloud, 0x21)
+    head = Ether(src=a.mac, dst="33:33:00:00:00:01") / IPv6(src=lla(a), dst="ff02::1", hlim=255)
+    rogue = head / ICMPv6ND_RA() / ICMPv6NDOptPrefixInfo(prefix="2001:db8:bad::", prefixlen=64)
+
+    def is_rogue(frame: Packet) -> bool:
+        return ICMPv6NDOptPrefixInfo in frame and frame[ICMPv6NDOptPrefixInfo].prefix == "2001:db8:bad::"
+
+    def passes() -> bool:
+        with closing(b.wire()) as listener, closing(a.wire()) as sender:
+            sender.send(bytes(rogue))
+            return received(listener, is_rogue, 0.3) is not None
+
+    watcher = WiredPorts(ovs.connection(cloud.lab.state_dir), ovs.INTEGRATION_BRIDGE, lambda: None)
+    try:
+        until(lambda: not passes(), what="the guard")
+        assert advertisement(b)[ICMPv6NDOptPrefixInfo].prefix == "2001:db8:1::"
+        cloud.lab.kill("ovn-controller")
+        until(passes, what="a new ovn-controller, which removes the guard")
+        until(lambda: not passes(), 20, what="the guard again")
+        assert advertisement(b)[ICMPv6NDOptPrefixInfo].prefix == "2001:db8:1::"
+    finally:
+        watcher.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -70,6 +71,12 @@ class Lab:
         os.close(self._home)
         netns.remove(self.name)
         shutil.rmtree(self.state_dir)
+
+    def kill(self, daemon: str) -> None:
+        """As a crash would; its supervisor starts it again."""
+        report = next(report for report in self._supervisor.report() if report.name == daemon)
+        assert report.pid
+        os.kill(report.pid, signal.SIGKILL)
 
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """In the host's namespace."""

@@ -59,7 +59,7 @@ class LibvirtHost:
         self._place = place
         self._wake: Callable[[], None] = lambda: None
         self._libvirt = Libvirt(place.libvirt_uri, self._woken)
-        self._wired = WiredPorts(place.ovs, self._woken)
+        self._wired = WiredPorts(place.ovs, place.machine.bridge, self._woken)
         self._disks = Disks(place.state_dir, download)
         self._metadata = MetadataServers(
             namespace.Place(place.ovs, place.machine.bridge, place.namespaces, str(place.state_dir))
