@@ -29,8 +29,8 @@ _SECTOR = 4096
 """What sizes and addresses of direct writes are multiples of."""
 _CONTENT = re.compile(r"^[0-9a-f]{128}$")
 
-pool = ThreadPoolExecutor(8, thread_name_prefix="image-data")
-"""Where files are read, hashed and written: the event loop and the request threads never wait for them."""
+pool = ThreadPoolExecutor(8, thread_name_prefix="image-data", initializer=lambda: os.nice(10))
+"""Where files are read, hashed and written. Linux has priorities by thread: where CPUs are short, requests go first."""
 
 
 class ImageFiles:

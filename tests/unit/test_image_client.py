@@ -1,0 +1,101 @@
+"""The image service as unmodified clients see it: openstacksdk and the openstack command."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import openstack
+import pytest
+from openstack import exceptions
+
+from pileus.services.identity.api import api as identity
+from pileus.services.image.api import api as image
+from tests.support.served import environment, served
+
+NAMES = [("keystone", "identity", "/identity"), ("glance", "image", "/image")]
+DATA = os.urandom(3_000_000)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served([identity, image], NAMES) as found:
+        yield found
+
+
+def test_openstacksdk(url: str, tmp_path: Path) -> None:
+    given = environment(url)
+    cloud = openstack.connect(
+        auth_url=given["OS_AUTH_URL"],
+        username=given["OS_USERNAME"],
+        password=given["OS_PASSWORD"],
+        project_name=given["OS_PROJECT_NAME"],
+        user_domain_name="Default",
+        project_domain_name="Default",
+        region_name="RegionOne",
+        load_yaml_config=False,
+        load_envvars=False,
+    )
+    file = tmp_path / "disk"
+    file.write_bytes(DATA)
+    made = cloud.create_image(
+        "debian", filename=str(file), disk_format="raw", container_format="bare", wait=True, os_distro="debian"
+    )
+    assert (made.status, made.size, made.properties["os_distro"]) == ("active", len(DATA), "debian")
+    assert cloud.image.download_image(made.id).content == DATA
+    cloud.image.update_image(made.id, name="debian 12", min_ram=64, os_version="12")
+    found = cloud.image.find_image("debian 12")
+    assert (found.id, found.min_ram, found.properties["os_version"]) == (made.id, 64, "12")
+    cloud.image.add_tag(made.id, "golden")
+    assert [each.id for each in cloud.image.images(tag="golden")] == [made.id]
+    cloud.image.deactivate_image(made.id)
+    assert cloud.image.get_image(made.id).status == "deactivated"
+    cloud.image.reactivate_image(made.id)
+    cloud.image.add_member(made.id, member_id="somebody")
+    assert [member.member_id for member in cloud.image.members(made.id)] == ["somebody"]
+
+    staged = cloud.image.create_image("staged", disk_format="raw", container_format="bare", allow_duplicates=True)
+    cloud.image.stage_image(staged, data=b"bytes")
+    cloud.image.import_image(staged, method="glance-direct")
+    assert cloud.image.get_image(staged.id).checksum == hashlib.md5(b"bytes").hexdigest()
+
+    with pytest.raises(exceptions.BadRequestException, match="declared as qcow2"):
+        cloud.image.create_image(
+            "liar", filename=str(file), disk_format="qcow2", container_format="bare", validate_checksum=True
+        )
+    for index in range(30):
+        cloud.image.create_image(f"many-{index}", disk_format="raw", container_format="bare")
+    assert len(list(cloud.image.images(limit=7))) == 32
+    for each in cloud.image.images():
+        cloud.image.delete_image(each)
+    assert list(cloud.image.images()) == []
+
+
+@pytest.mark.slow
+def test_openstack_command(url: str, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("openstack")
+    if not program.exists():
+        pytest.skip("python-openstackclient is not installed")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [program, *arguments], env={**os.environ, **environment(url)}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    (tmp_path / "disk").write_bytes(DATA)
+    options = ["--disk-format", "raw", "--container-format", "bare", "--property", "os_distro=debian", "--tag", "t"]
+    made = json.loads(run("image", "create", "--file", str(tmp_path / "disk"), *options, "-f", "json", "first"))
+    assert (made["status"], made["size"], made["tags"]) == ("active", len(DATA), ["t"])
+    assert "first" in run("image", "list")
+    run("image", "set", "--name", "second", "--min-ram", "64", "--property", "x=y", "first")
+    shown = json.loads(run("image", "show", "-f", "json", "second"))
+    assert (shown["min_ram"], shown["properties"]["x"]) == (64, "y")
+    run("image", "save", "--file", str(tmp_path / "back"), "second")
+    assert (tmp_path / "back").read_bytes() == DATA
+    run("image", "delete", "second")
+    assert run("image", "list", "-f", "value") == ""
