@@ -44,11 +44,11 @@ def test_openstacksdk(url: str, tmp_path: Path) -> None:
     made = cloud.create_image(
         "debian", filename=str(file), disk_format="raw", container_format="bare", wait=True, os_distro="debian"
     )
-    assert (made.status, made.size, made.properties["os_distro"]) == ("active", len(DATA), "debian")
+    assert (made.status, made.size, made.os_distro) == ("active", len(DATA), "debian")
     assert cloud.image.download_image(made.id).content == DATA
     cloud.image.update_image(made.id, name="debian 12", min_ram=64, os_version="12")
     found = cloud.image.find_image("debian 12")
-    assert (found.id, found.min_ram, found.properties["os_version"]) == (made.id, 64, "12")
+    assert (found.id, found.min_ram, found.os_version) == (made.id, 64, "12")
     cloud.image.add_tag(made.id, "golden")
     assert [each.id for each in cloud.image.images(tag="golden")] == [made.id]
     cloud.image.deactivate_image(made.id)
@@ -69,7 +69,7 @@ def test_openstacksdk(url: str, tmp_path: Path) -> None:
     for index in range(30):
         cloud.image.create_image(f"many-{index}", disk_format="raw", container_format="bare")
     assert len(list(cloud.image.images(limit=7))) == 32
-    for each in cloud.image.images():
+    for each in list(cloud.image.images()):
         cloud.image.delete_image(each)
     assert list(cloud.image.images()) == []
 
