@@ -27,7 +27,16 @@ from pileus.services.placement import api as placement
 
 def services() -> list[Service]:
     """All APIs, in the order of the catalog."""
-    return [identity.api, image.api, placement.api, compute.api, console.console_pages, node.api, network.api]
+    return [
+        identity.api,
+        image.api,
+        placement.api,
+        compute.api,
+        compute.legacy,
+        console.console_pages,
+        node.api,
+        network.api,
+    ]
 
 
 CATALOG = (

@@ -21,3 +21,6 @@ api = Service(
     vary="OpenStack-API-Version, X-OpenStack-Nova-API-Version",
     request_id_header="x-compute-request-id",
 )
+
+legacy = Service("compute", "/compute/v2", compute_shape, api.policy, request_id_header="x-compute-request-id")
+"""The same routes for clients that know no microversions; see api/__init__."""

@@ -19,6 +19,8 @@ from pileus.services.compute.api import services as services
 from pileus.services.compute.api import usage as usage
 from pileus.services.compute.api import versions as versions
 from pileus.services.compute.api import zones as zones
-from pileus.services.compute.service import api
+from pileus.services.compute.service import api, legacy
 
-__all__ = ["api"]
+legacy.routes += [route for route in api.routes if not route.root]
+
+__all__ = ["api", "legacy"]

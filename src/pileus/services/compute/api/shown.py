@@ -62,7 +62,7 @@ class View:
             flavor=self._flavor(server.flavor),
             created=seconds(server.created_at) or "",
             updated=seconds(server.updated_at) or "",
-            addresses=addresses(ports),
+            addresses=addresses(ports) if whole else plain_addresses(ports),
             accessIPv4=server.access_ip_v4 or "",
             accessIPv6=server.access_ip_v6 or "",
             links=links(self.request, f"/servers/{server.id}"),

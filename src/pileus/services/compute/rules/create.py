@@ -366,7 +366,7 @@ def _decoded(text: str, field: str) -> bytes:
 
 
 def address(text: str, field: str, version: int) -> str | None:
-    """An address of one IP version; an empty text is none. Raises BadRequest."""
+    """An address of one IP version in its usual form; an empty text is none. Raises BadRequest."""
     if not text:
         return None
     try:
@@ -375,4 +375,4 @@ def address(text: str, field: str, version: int) -> str | None:
         found = None
     if found is None or found.version != version:
         raise BadRequest(f"Invalid input for field {field}: '{text[:64]}' is not an IPv{version} address.")
-    return text
+    return str(found)
