@@ -22,7 +22,7 @@ from pileus.node.ledger import Ledger
 
 log = structlog.get_logger("pileus.agent")
 LONG_POLL = 25.0
-RETRY = (0.2, 0.5, 1.0, 2.0, 5.0)
+RETRY = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the control plane is away."""
 _LOOK = 5.0
 """Seconds between two looks at the host where it did not wake us."""

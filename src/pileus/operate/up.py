@@ -25,7 +25,7 @@ PATIENCE = 60.0
 
 
 def up(settings: Settings) -> None:
-    """Start in the background and return when the API answers. Raises OptionError, leaving nothing half started."""
+    """Start in the background and return when the API answers and the hosts are there. Raises OptionError, leaving nothing half started."""
     found = state.running(settings.state_dir)
     if found is not None:
         _same(found.settings, settings)
@@ -35,6 +35,27 @@ def up(settings: Settings) -> None:
         state.prepare(settings.state_dir, settings.mode)
         start(settings)
         access.write(settings)
+        wait_for_hosts(settings)
+
+
+def wait_for_hosts(settings: Settings) -> None:
+    """Until this machine's own hosts have registered, so that the first server finds one."""
+    from pileus.cli.client import Client
+
+    client, wanted = Client(settings.state_dir), set(settings.own_hosts)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = client.get("compute", "/os-services?binary=nova-compute")["services"]
+        missing = wanted - {service["host"] for service in found if service["state"] == "up"}
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            log = settings.state_dir / "log" / "agent.log"
+            raise OptionError(
+                f"The API answers, but {len(missing)} hosts have not registered within {PATIENCE:.0f} s "
+                f"({', '.join(sorted(missing)[:3])}). The last lines of {log}:\n{last_words(log)}"
+            )
+        time.sleep(0.02)
 
 
 def foreground(settings: Settings) -> int:
