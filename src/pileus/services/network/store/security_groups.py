@@ -68,7 +68,9 @@ def rules_of(tx: Tx, group_ids: Sequence[str]) -> dict[str, list[SecurityGroupRu
         statement = sa.select(security_group_rules).where(matches(security_group_rules.c.security_group_id, group_ids))
         for row in tx.rows(
             SecurityGroupRuleRow,
-            statement.order_by(security_group_rules.c.created_at, security_group_rules.c.id),
+            statement.order_by(
+                *(security_group_rules.c[name] for name in ("created_at", "direction", "ethertype", "id"))
+            ),
         ):
             found[row.security_group_id].append(row)
     return found
