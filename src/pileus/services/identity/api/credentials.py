@@ -21,8 +21,9 @@ def credential_of_path(tx: Tx, credential_id: str) -> CredentialRow:
     return resources.find(tx, CredentialRow, credential_id)
 
 
-def ec2_of_path(tx: Tx, user_id: str, access: str) -> CredentialRow:
-    return rules.find_ec2(tx, user_id, access)
+def ec2_of_path(tx: Tx, access: str) -> CredentialRow:
+    """Whoever the path says it belongs to: the rules look at whose it is."""
+    return rules.find_ec2(tx, access)
 
 
 def target_credential(credential: CredentialRow) -> Target:
@@ -101,14 +102,22 @@ def create_ec2(tx: Tx, caller: Caller, request: Request, user: UserRow, body: Ec
 
 
 @api.get(
-    EC2 + "/{access}", policy="identity:ec2_get_credential", load=ec2_of_path, openly_missing=True, target=target_ec2
+    EC2 + "/{access}",
+    policy="identity:ec2_get_credential",
+    load=ec2_of_path,
+    openly_missing=True,
+    target=target_credential,
 )
 def show_ec2(tx: Tx, request: Request, credential: CredentialRow) -> dict[str, Any]:
     return {"credential": _ec2_shown(request, credential)}
 
 
 @api.delete(
-    EC2 + "/{access}", policy="identity:ec2_delete_credential", load=ec2_of_path, openly_missing=True, target=target_ec2
+    EC2 + "/{access}",
+    policy="identity:ec2_delete_credential",
+    load=ec2_of_path,
+    openly_missing=True,
+    target=target_credential,
 )
 def delete_ec2(tx: Tx, caller: Caller, credential: CredentialRow) -> None:
     resources.remove(tx, caller, credential)

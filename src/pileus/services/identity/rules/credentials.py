@@ -72,9 +72,9 @@ def create_ec2(tx: Tx, caller: Caller, user: UserRow, body: Ec2Create) -> Creden
     return resources.add(tx, caller, row)
 
 
-def find_ec2(tx: Tx, user_id: str, access: str) -> CredentialRow:
-    """Raises NotFound, also for a credential of another user."""
-    for credential in store.of_user(tx, user_id, EC2):
+def find_ec2(tx: Tx, access: str) -> CredentialRow:
+    """By its access key. Raises NotFound."""
+    for credential in store.ec2_with(tx, access):
         if ec2_blob(credential).access == access:
             return credential
     raise NotFound(f"Could not find credential: {access[:64]}.")

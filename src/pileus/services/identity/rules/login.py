@@ -153,6 +153,9 @@ def _project(tx: Tx, wanted: ProjectRef) -> ProjectRow | None:
 def _claims(tx: Tx, auth: Auth, proofs: Sequence[Proof], life: timedelta) -> tuple[Claims, TrustRow | None]:
     user = proofs[0].user
     assert user is not None
+    domain = projects.domain(tx, user.domain_id)
+    if not user.enabled or domain is None or not domain.enabled:
+        raise Unauthorized(REFUSED)
     _password_still_good(tx, user, proofs)
     parent = next((proof.session for proof in proofs if proof.session), None)
     credential = next((proof.application_credential for proof in proofs if proof.application_credential), None)

@@ -160,6 +160,14 @@ def rotate_keys(tx: Tx) -> None:
     store.add_key(tx, keys[0].id + 1 if keys else 1, Fernet.generate_key().decode())
 
 
+def tidy(tx: Tx) -> None:
+    """A new key where the newest is old; revocations of tokens that have ended are forgotten."""
+    keys = store.keys(tx)
+    if not keys or keys[0].created_at < tx.now - KEY_LIFE:
+        rotate_keys(tx)
+    store.forget_revocations(tx, GRACE)
+
+
 # -- what a token means
 
 

@@ -1,0 +1,65 @@
+"""The openstack client against identity on a socket."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pileus.services.identity.api import api
+from tests.support.served import environment, served
+
+CLIENT = shutil.which("openstack", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CLIENT is None, reason="needs python-openstackclient")]
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served([api], [("keystone", "identity", "/identity")]) as found:
+        yield found
+
+
+def openstack(url: str, *words: str, **env: str) -> Any:
+    """The JSON that a command prints, None where it prints nothing."""
+    assert CLIENT is not None
+    shows = any(verb in words for verb in ("create", "list", "show", "issue"))
+    command = [CLIENT, *words, *(["-f", "json"] if shows else [])]
+    known = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=known | environment(url) | env, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr[-2000:]}"
+    return json.loads(done.stdout) if shows else None
+
+
+def test_a_morning_of_an_administrator(url: str) -> None:
+    assert openstack(url, "token", "issue")["id"].startswith("gAAAA")
+    assert [row["Type"] for row in openstack(url, "catalog", "list")] == ["identity"]
+    assert openstack(url, "project", "create", "--property", "k=v", "--tag", "t", "demo")["k"] == "v"
+    user = openstack(url, "user", "create", "--project", "demo", "--password", "secret", "dana")
+    assert user["name"] == "dana"
+    openstack(url, "role", "add", "--user", "dana", "--project", "demo", "member")
+    names = openstack(url, "role", "assignment", "list", "--names", "--effective", "--user", "dana")
+    assert [row["Role"] for row in names] == ["member", "reader"]
+    dana = {"OS_USERNAME": "dana", "OS_PASSWORD": "secret", "OS_PROJECT_NAME": "demo"}
+    assert openstack(url, "token", "issue", **dana)["user_id"] == user["id"]
+    credential = openstack(url, "application", "credential", "create", "robot", **dana)
+    robot = {
+        "OS_AUTH_TYPE": "v3applicationcredential",
+        "OS_APPLICATION_CREDENTIAL_ID": credential["ID" if "ID" in credential else "id"],
+        "OS_APPLICATION_CREDENTIAL_SECRET": credential["Secret" if "Secret" in credential else "secret"],
+        **dict.fromkeys(("OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"), ""),
+        **dict.fromkeys(("OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"), ""),
+    }
+    assert openstack(url, "token", "issue", **robot)["user_id"] == user["id"]
+    openstack(url, "project", "set", "--description", "for showing", "demo")
+    assert openstack(url, "project", "show", "demo")["description"] == "for showing"
+    openstack(url, "role", "remove", "--user", "dana", "--project", "demo", "member")
+    openstack(url, "user", "delete", "dana")
+    openstack(url, "project", "delete", "demo")
+    assert [row["Name"] for row in openstack(url, "project", "list")] == ["admin"]

@@ -1,0 +1,152 @@
+"""Tokens: their claims come back as they were, and what changes is seen at once."""
+
+import base64
+import string
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pileus.core.config import Settings
+from pileus.core.db import Database
+from pileus.core.errors import Unauthorized
+from pileus.services.identity import passwords
+from pileus.services.identity.bootstrap import bootstrap
+from pileus.services.identity.rules import login, tokens
+from pileus.services.identity.rules.access_rules import permission
+from pileus.services.identity.rules.totp import codes
+from pileus.services.identity.store import rows, users
+from pileus.services.identity.store import tokens as store
+from pileus.services.identity.types.credentials import AccessRuleRow
+from pileus.services.identity.types.tokens import Auth, Claims, DomainRef, Identity, PasswordMethod, PasswordUser
+
+ids = st.one_of(
+    st.text("0123456789abcdef", min_size=32, max_size=32),
+    st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=64),
+)
+audit_ids = st.binary(min_size=16, max_size=16).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("="))
+stamps = st.integers(0, 1 << 53)
+claims = st.builds(
+    Claims,
+    user_id=ids,
+    methods=st.lists(st.sampled_from(tokens.METHODS), min_size=1, max_size=3, unique=True).map(tuple),
+    scope=st.sampled_from(tokens.SCOPES),
+    scope_id=st.none() | ids,
+    issued_at=stamps,
+    expires_at=stamps,
+    audit_ids=st.lists(audit_ids, min_size=1, max_size=2).map(tuple),
+    trust_id=st.none() | ids,
+    application_credential_id=st.none() | ids,
+)
+
+
+@given(claims)
+def test_claims_come_back(given: Claims) -> None:
+    assert tokens.unpacked(tokens.packed(given)) == given
+
+
+@given(stamps)
+def test_times_come_back(stamp: int) -> None:
+    assert tokens.stamp_of(tokens.time_of(stamp)) == stamp
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    found = Database(f"sqlite:///{tmp_path}/pileus.db")
+    found.create_tables()
+    with found.write() as tx:
+        bootstrap(tx, Settings(), "secret", [("keystone", "identity", "http://cloud/identity")])
+    return found
+
+
+def log_in(db: Database, life: timedelta = timedelta(hours=1)) -> str:
+    user = PasswordUser(name="admin", domain=DomainRef(id="default"), password="secret")
+    return login.log_in(db, Auth(Identity(["password"], password=PasswordMethod(user))), life, True)[0]
+
+
+def test_first_rows_twice_change_nothing(db: Database) -> None:
+    token = log_in(db)
+    with db.write() as tx:
+        bootstrap(tx, Settings(), "secret", [("keystone", "identity", "http://cloud/identity")])
+    with db.read() as tx:
+        assert tokens.authenticate(tx, token, None).user_name == "admin"
+
+
+def test_another_password_at_the_start_ends_the_tokens(db: Database) -> None:
+    token = log_in(db)
+    with db.write() as tx:
+        bootstrap(tx, Settings(), "another", [])
+    with db.read() as tx, pytest.raises(Unauthorized):
+        tokens.authenticate(tx, token, None)
+
+
+def test_a_change_by_another_process_is_seen_at_once(db: Database) -> None:
+    token = log_in(db)
+    with db.read() as tx:
+        tokens.authenticate(tx, token, None)
+    with Database(db.url).write() as tx:
+        admin = users.by_name(tx, "default", "admin")
+        assert admin is not None
+        rows.update(tx, admin, {"enabled": False})
+    with db.read() as tx, pytest.raises(Unauthorized):
+        tokens.authenticate(tx, token, None)
+
+
+def test_tokens_outlive_a_change_of_keys_and_end_with_their_key(db: Database) -> None:
+    token = log_in(db)
+    with db.write() as tx:
+        tokens.rotate_keys(tx)
+    with db.read() as tx:
+        assert tokens.authenticate(tx, token, None)
+    with db.write() as tx:
+        store.drop_keys_before(tx, 2)
+    with db.read() as tx, pytest.raises(Unauthorized):
+        tokens.authenticate(tx, token, None)
+
+
+def test_a_service_goes_on_with_a_token_that_has_just_ended(db: Database) -> None:
+    token = log_in(db, timedelta(seconds=-1))
+    with db.read() as tx:
+        with pytest.raises(Unauthorized):
+            tokens.authenticate(tx, token, None)
+        with pytest.raises(Unauthorized):
+            tokens.authenticate(tx, token, token)
+        assert tokens.session_of(tx, token, allow_expired=True)
+
+
+@given(text=st.text(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nonsense_is_no_token(db: Database, text: str) -> None:
+    with db.read() as tx, pytest.raises(Unauthorized):
+        tokens.session_of(tx, text)
+
+
+def test_a_hash_is_compared_even_where_there_is_none() -> None:
+    assert passwords.verify(passwords.hashed("a"), "a")
+    assert not passwords.verify(passwords.hashed("a"), "b")
+    assert not passwords.verify(None, "a")
+    assert not passwords.verify("no hash", "a")
+
+
+def test_access_rules_know_wildcards() -> None:
+    def rule(path: str) -> AccessRuleRow:
+        return AccessRuleRow("r", "u", "compute", path, "GET")
+
+    assert permission([rule("/v2.1/servers/*/ips")])("compute", "GET", "/v2.1/servers/a/ips")
+    assert permission([rule("/v2.1/servers/{server_id}")])("compute", "GET", "/v2.1/servers/a")
+    assert permission([rule("/v2.1/**")])("compute", "GET", "/v2.1/servers/a/ips")
+    assert not permission([rule("/v2.1/servers/*")])("compute", "GET", "/v2.1/servers/a/ips")
+    assert not permission([rule("/v2.1/servers")])("compute", "POST", "/v2.1/servers")
+    assert not permission([rule("/v2.1/servers")])("image", "GET", "/v2.1/servers")
+    assert not permission([])("compute", "GET", "/")
+
+
+def test_one_time_passwords_are_those_of_rfc_6238() -> None:
+    """Appendix B, its last six digits."""
+    secret = base64.b32encode(b"12345678901234567890").decode()
+    assert codes(secret, 59)[0] == "287082"
+    assert codes(secret, 1111111109)[0] == "081804"
+    assert codes(secret, 59 + 30)[1] == "287082"
+    assert codes("not base32!", 59) == []
