@@ -41,7 +41,11 @@ def access_rule(tx: Tx, user_id: str, service: str, path: str, method: str) -> A
 
 
 def access_rules_by_id(tx: Tx, ids: Sequence[str]) -> list[AccessRuleRow]:
-    return rows.where(tx, AccessRuleRow, matches(access_rules.c.id, ids)) if ids else []
+    """In the order of the ids."""
+    if not ids:
+        return []
+    found = {row.id: row for row in rows.where(tx, AccessRuleRow, matches(access_rules.c.id, ids))}
+    return [found[row_id] for row_id in ids if row_id in found]
 
 
 def use_trust(tx: Tx, trust_id: str) -> bool:
