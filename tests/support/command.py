@@ -1,11 +1,15 @@
 """The `pileus` command as a user calls it: a process of its own, with a home of its own."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -74,3 +78,26 @@ def until(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") 
     while not condition():
         assert time.monotonic() < deadline, f"not so after {seconds} s: {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def own_host() -> Iterator[Command]:
+    """A network namespace with nothing in it but loopback, and a state directory that guests can reach."""
+    name = f"pileus-test-{uuid.uuid4().hex[:8]}"
+    folder = Path(tempfile.mkdtemp(prefix="pileus-host-"))
+    folder.chmod(0o711)
+    command = Command(folder / "home", folder / "state", ("ip", "netns", "exec", name))
+    try:
+        subprocess.run(["ip", "netns", "add", name], check=True)
+        subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        yield command
+    finally:
+        command("down", "--purge")
+        subprocess.run(["ip", "netns", "delete", name])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def links(pileus: Command) -> list[str]:
+    """Interfaces of a host."""
+    done = subprocess.run([*pileus.prefix, "ip", "-brief", "link"], capture_output=True, text=True, check=True)
+    return [line.split()[0].partition("@")[0] for line in done.stdout.splitlines()]

@@ -27,10 +27,11 @@ def down(state_dir: Path, guests: bool = False, purge: bool = False) -> Ended:
     if purge and state_dir.exists() and not state.is_ours(state_dir):
         raise OptionError(f"{state_dir} is not a state directory of Pileus, and is left alone.")
     was_running = _stop_serving(state_dir)
+    if purge:
+        access.forget(state_dir)
     if state.mode(state_dir) == "real":
         _stop_host(state_dir, guests, purge)
     if purge:
-        access.forget(state_dir)
         shutil.rmtree(state_dir, ignore_errors=True)
     return Ended(was_running, running_guests(state_dir))
 

@@ -98,9 +98,6 @@ def _bridges(state_dir: Path, externals: Sequence[ExternalNetwork]) -> None:
     with IPRoute() as ip:
         for name in (*bridges, *(external.interface for external in externals if external.interface)):
             ip.link("set", index=_index(ip, name), state="up")
-        ours = {*bridges, ovs.INTEGRATION_BRIDGE, ovs.USERSPACE_DEVICE} & set(_names(ip).values())
-        for name in ours:
-            ip.link("set", index=_index(ip, name), ifalias=str(state_dir))
 
 
 def _address(external: ExternalNetwork) -> None:

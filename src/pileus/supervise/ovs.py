@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from socket import if_nameindex
 
+from pyroute2 import IPRoute
+
 from pileus.supervise import ask, ovsdb, process
 from pileus.supervise.daemon import Daemon
 from pileus.supervise.ovsdb import LOG_TO_STDERR
@@ -86,10 +88,17 @@ def vsctl(state_dir: Path, *arguments: str) -> str:
 
 
 def ensure_bridge(state_dir: Path, name: str, *settings: str) -> None:
-    """Make a bridge, or bring it to these settings; returns when ovs-vswitchd has it."""
+    """Make a bridge, or bring it to these settings; returns when ovs-vswitchd has it.
+
+    Its device, and the datapath's, get the state directory as alias: an ovs-vswitchd that is killed leaves them behind.
+    """
     datapath = f"datapath_type={datapath_type(state_dir)}"
     add, change = ["--may-exist", "add-br", name], ["set", "bridge", name, datapath, IN_BAND_OFF, *settings]
     vsctl(state_dir, *add, "--", *change)
+    with IPRoute() as ip:
+        for link in ip.get_links():
+            if link.get_attr("IFLA_IFNAME") in (name, USERSPACE_DEVICE):
+                ip.link("set", index=link["index"], ifalias=str(state_dir))
 
 
 def set_external_ids(state_dir: Path, settings: Mapping[str, str]) -> None:
