@@ -126,16 +126,20 @@ class Guest:
         ssh = paramiko.SSHClient()
         ssh.set_missing_host_key_policy(paramiko.AutoAddPolicy())
         how: dict[str, Any] = {"password": PASSWORD} if password else {"pkey": self.cloud.key}
-        ssh.connect(
-            self.address,
-            username=USER,
-            timeout=10,
-            banner_timeout=30,
-            auth_timeout=30,
-            look_for_keys=False,
-            allow_agent=False,
-            **how,
-        )
+        try:
+            ssh.connect(
+                self.address,
+                username=USER,
+                timeout=10,
+                banner_timeout=30,
+                auth_timeout=30,
+                look_for_keys=False,
+                allow_agent=False,
+                **how,
+            )
+        except BaseException:
+            ssh.close()
+            raise
         return ssh
 
     def act(self, action: str, until_status: str, *arguments: Any) -> None:
