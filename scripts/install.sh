@@ -47,3 +47,13 @@ install_python() {
   .venv/bin/pip install -q -e ".[$extras]" >>"$LOG" 2>&1 || fail "pip failed; the end of $LOG says why: $(tail -n 3 "$LOG")"
   echo "$want" >$stamp
 }
+
+# The guest image at the given place; built once, and again when its recipe has changed.
+build_image() {
+  local image=$1 recipe
+  recipe=$(find guest -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-64)
+  [ -s "$image" ] && [ "$(cat "$image.recipe" 2>/dev/null)" = "$recipe" ] && return 0
+  mkdir -p "$(dirname "$image")"
+  guest/build "$image" >>"$LOG" 2>&1 || fail "the guest image could not be built; the end of $LOG says why: $(tail -n 3 "$LOG")"
+  echo "$recipe" >"$image.recipe"
+}
