@@ -118,6 +118,8 @@ def test_a_field_exists_only_in_its_window() -> None:
         (b"{", "not valid JSON"),
         (b"", "needs a JSON body"),
         (b"[" * 100_000, "not valid JSON"),
+        (rb'{"thing": {"name": "a\u0000b"}}', "NUL"),
+        (rb'{"thing": {"name": "a\\u0000b", "zz": 1}}', "zz"),
     ],
 )
 def test_a_bad_body_is_refused_by_name(body: bytes, words: str) -> None:
@@ -165,6 +167,7 @@ def test_unknown_paths_and_methods() -> None:
 def test_queries_and_streams() -> None:
     assert call("GET", "/toy/v1/things?tag=a&tag=b&limit=7").json() == {"tags": ["a", "b"], "limit": 7}
     assert call("GET", "/toy/v1/things?limit=x").status_code == 400
+    assert call("GET", "/toy/v1/things?tag=a%00").status_code == 400
     assert call("GET", "/toy/v1/things/p1/stream").content == b"ab"
 
 

@@ -184,10 +184,22 @@ def _path(message: str, wrap: str | None) -> str:
 
 
 def parse_json(raw: bytes) -> Any:
+    """Raises BadRequest for what is not JSON, and for NUL characters: not every database can keep them."""
     try:
-        return msgspec.json.decode(raw)
+        found = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request body is not valid JSON: {error}") from None
+    if b"\\u0000" in raw and _has_nul(found):
+        raise BadRequest("The request body has a NUL character (\\u0000).")
+    return found
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\x00" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
 
 
 def decode(raw: bytes, kind: Any, version: Version, service: str) -> Any:

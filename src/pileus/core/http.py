@@ -167,9 +167,12 @@ class Request(msgspec.Struct, dict=True):
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         try:
-            return parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000, errors="strict")
+            found = parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=1000, errors="strict")
         except (ValueError, UnicodeDecodeError) as error:
             raise errors.BadRequest(f"The query string can't be read: {error}") from None
+        if "%00" in self.query_string and any("\x00" in part for pair in found for part in pair):
+            raise errors.BadRequest("The query string has a NUL character (%00).")
+        return found
 
     @cached_property
     def json(self) -> Any:
