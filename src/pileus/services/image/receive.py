@@ -92,10 +92,10 @@ async def carry(
         await asyncio.to_thread(finish)
     except BaseException as error:
         reason = error.message if isinstance(error, Problem) else "It was interrupted."
+        await asyncio.shield(asyncio.to_thread(incoming.release))
         await asyncio.shield(asyncio.to_thread(give_up, reason))
         raise
-    finally:
-        await asyncio.shield(asyncio.to_thread(incoming.release))
+    await asyncio.shield(asyncio.to_thread(incoming.release))
 
 
 def publish(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
