@@ -44,9 +44,9 @@ def list_interfaces(tx: Tx, server: ServerRow) -> InterfacesShown:
 
 
 @api.post(PATH, policy="os_compute_api:os-attach-interfaces:create", load=servers.changeable_server)
-def attach_interface(tx: Tx, caller: Caller, server: ServerRow, body: InterfaceAttach | None) -> InterfaceShown:
+def attach_interface(tx: Tx, caller: Caller, server: ServerRow, body: InterfaceAttach) -> InterfaceShown:
     actions.require(server, "attach_interface", STATES)
-    port_id = interfaces.attach(tx, caller, server, _wish(body or InterfaceAttach()))
+    port_id = interfaces.attach(tx, caller, server, _wish(body))
     events.record(tx, caller, "compute", "attach_interface", "server", server.id, port=port_id)
     return InterfaceShown(interfaceAttachment=one(tx, server, port_id))
 

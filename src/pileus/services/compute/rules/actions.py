@@ -8,7 +8,7 @@ from pileus.core import events
 from pileus.core.body import UNSET
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.errors import Conflict, NotFound
+from pileus.core.errors import Conflict, Forbidden, NotFound
 from pileus.services.compute.rules import create, interfaces
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.servers import Action, ServerRow
@@ -124,13 +124,16 @@ def begin(tx: Tx, caller: Caller, server: ServerRow, action: str, task_state: st
 
 
 def lock(tx: Tx, caller: Caller, server: ServerRow, reason: str | None) -> None:
-    by = "admin" if server.project_id != caller.project_id or caller.is_admin else "owner"
+    by = "owner" if server.project_id == caller.project_id else "admin"
     store.update_server(tx, server, {"locked_by": by, "locked_reason": reason})
     events.record(tx, caller, "compute", "lock", "server", server.id, by=by)
 
 
 def unlock(tx: Tx, caller: Caller, server: ServerRow) -> None:
-    """Raises Forbidden (by policy) where an administrator locked it."""
+    """Raises Forbidden where an administrator of another project locked it."""
+    target = {"project_id": server.project_id, "user_id": server.user_id}
+    if server.locked_by == "admin" and not caller.allows(UNLOCK_OVERRIDE, target):
+        raise Forbidden(f"Policy doesn't allow {UNLOCK_OVERRIDE} to be performed: an administrator locked the server.")
     store.update_server(tx, server, {"locked_by": None, "locked_reason": None})
     events.record(tx, caller, "compute", "unlock", "server", server.id)
 

@@ -1,0 +1,287 @@
+"""Servers from their making to their end, with a host that the test plays."""
+
+import pytest
+from tests.support.compute_cloud import BIG_FLAVOR, NETWORK, Cloud
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud()
+
+
+def test_a_server_becomes_active_when_it_runs_and_all_its_ports_are_wired(cloud: Cloud) -> None:
+    host = cloud.host()
+    made = cloud.create(name="web.1", version="2.1")
+    shown = cloud.show(made["id"])
+    assert (shown["status"], shown["OS-EXT-STS:task_state"], shown["OS-EXT-STS:vm_state"]) == (
+        "BUILD",
+        "spawning",
+        "building",
+    )
+    guest = host.guest(made["id"])
+    assert (guest.power, guest.memory_mb, guest.domain_name) == ("running", 128, "instance-00000001")
+    host.report(host.done(guest, wired=()))
+    assert cloud.show(made["id"])["status"] == "BUILD"
+    host.settle()
+    shown = cloud.show(made["id"])
+    assert (shown["status"], shown["OS-EXT-STS:power_state"], shown["OS-EXT-STS:task_state"]) == ("ACTIVE", 1, None)
+    assert shown["OS-SRV-USG:launched_at"] is not None
+    (address,) = shown["addresses"]["private"]
+    assert address["OS-EXT-IPS:type"] == "fixed"
+    assert address["OS-EXT-IPS-MAC:mac_addr"] == guest.nics[0].mac
+    assert guest.documents is not None
+    assert guest.documents.meta_data["hostname"] == "web-1"
+    assert guest.documents.ec2["local-ipv4"] == address["addr"]
+
+
+def test_deletion_takes_ports_at_once_and_ends_when_the_host_says_so(cloud: Cloud) -> None:
+    host = cloud.host()
+    server = cloud.active(host)
+    assert cloud.call("DELETE", f"/servers/{server['id']}").status_code == 204
+    shown = cloud.show(server["id"])
+    assert (shown["status"], shown["OS-EXT-STS:task_state"], shown["addresses"]) == ("ACTIVE", "deleting", {})
+    host.settle()
+    assert cloud.call("GET", f"/servers/{server['id']}").status_code == 404
+    deleted = cloud.call("GET", "/servers/detail?deleted=True", token="project-admin").json()["servers"]
+    assert [(one["id"], one["status"]) for one in deleted] == [(server["id"], "DELETED")]
+    again = cloud.active(host)
+    assert again["id"] != server["id"]
+
+
+def test_no_host_fits_and_the_fault_says_why(cloud: Cloud) -> None:
+    cloud.host()
+    made = cloud.create(flavorRef=BIG_FLAVOR)
+    shown = cloud.show(made["id"])
+    assert shown["status"] == "ERROR"
+    assert "No valid host was found" in shown["fault"]["message"]
+    assert "MEMORY_MB: 4096 wanted, 2048 free of 2048" in shown["fault"]["message"]
+    assert shown["addresses"] == {}
+    assert cloud.call("DELETE", f"/servers/{made['id']}").status_code == 204
+    assert cloud.call("GET", f"/servers/{made['id']}").status_code == 404
+
+
+def test_a_guest_that_cannot_be_built_is_in_error_with_the_hosts_words(cloud: Cloud) -> None:
+    host = cloud.host()
+    made = cloud.create()
+    guest = host.guest(made["id"])
+    host.report(host.done(guest, generation=0, state="failed", wired=(), fault="qemu-img: no space left on device"))
+    shown = cloud.show(made["id"])
+    assert (shown["status"], shown["fault"]["message"]) == ("ERROR", "qemu-img: no space left on device")
+    assert cloud.act(made["id"], "reboot", {"type": "HARD"}).status_code == 202
+    host.settle()
+    shown = cloud.show(made["id"])
+    assert shown["status"] == "ACTIVE"
+    assert "fault" not in shown
+
+
+@pytest.mark.parametrize(
+    ("action", "task", "status", "back", "end"),
+    [
+        ("os-stop", "powering-off", "SHUTOFF", "os-start", "ACTIVE"),
+        ("pause", "pausing", "PAUSED", "unpause", "ACTIVE"),
+        ("suspend", "suspending", "SUSPENDED", "resume", "ACTIVE"),
+    ],
+)
+def test_power(cloud: Cloud, action: str, task: str, status: str, back: str, end: str) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    assert cloud.act(server_id, action).status_code == 202
+    assert cloud.show(server_id)["OS-EXT-STS:task_state"] == task
+    refused = cloud.act(server_id, action)
+    assert refused.status_code == 409
+    assert task in refused.json()["conflictingRequest"]["message"]
+    host.settle()
+    assert cloud.show(server_id)["status"] == status
+    assert cloud.act(server_id, back).status_code == 202
+    host.settle()
+    assert cloud.show(server_id)["status"] == end
+
+
+def test_a_guest_that_turned_itself_off_stays_off(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    host.report(host.done(host.guest(server_id), state="stopped", wired=()))
+    shown = cloud.show(server_id)
+    assert (shown["status"], shown["OS-EXT-STS:power_state"]) == ("SHUTOFF", 4)
+    assert host.guest(server_id).power == "stopped"
+    assert cloud.act(server_id, "os-start").status_code == 202
+    host.settle()
+    assert cloud.show(server_id)["status"] == "ACTIVE"
+
+
+def test_a_forgotten_network_is_chosen_where_there_is_one_only(cloud: Cloud) -> None:
+    host = cloud.host()
+    made = cloud.create(networks=None, version="2.1")
+    host.settle()
+    assert list(cloud.show(made["id"])["addresses"]) == ["private"]
+    assert cloud.create_answer(networks=None, version="2.37").status_code == 400
+    none = cloud.create(networks="none", version="2.37")
+    host.settle()
+    assert cloud.show(none["id"])["addresses"] == {}
+
+
+def test_refusals_name_what_is_wrong(cloud: Cloud) -> None:
+    cloud.host()
+
+    def refused(status: int, **wish: object) -> str:
+        answer = cloud.create_answer(**wish)  # type: ignore[arg-type]
+        assert answer.status_code == status, answer.text
+        (fault,) = answer.json().values()
+        return str(fault["message"])
+
+    assert "nowhere" in refused(400, flavorRef="nowhere")
+    assert "requested image" in refused(400, imageRef="aaaaaaaa-0000-4000-8000-00000000ffff")
+    assert "imageRef" in refused(400, imageRef="")
+    assert "volume" in refused(
+        400, block_device_mapping_v2=[{"source_type": "volume", "uuid": "x", "destination_type": "volume"}]
+    )
+    assert "key" in refused(400, key_name="mine")
+    assert "base64" in refused(400, user_data="?")
+    assert "could not be found" in refused(400, networks=[{"uuid": "aaaaaaaa-0000-4000-8000-00000000ffff"}])
+    assert "IPv4" in refused(400, accessIPv4="1.1.1.1.1")
+    assert "min_count" in refused(400, min_count=3, max_count=2)
+    assert "zone" in refused(400, availability_zone="mars")
+    assert "Quota" in refused(403, min_count=11)
+    assert "Policy" in refused(403, host="h1")
+    assert "Security group" in refused(400, security_groups=[{"name": "nobody"}])
+    assert cloud.call("GET", "/servers").json()["servers"] == []
+    assert cloud.create_answer(networks=[{"uuid": NETWORK, "fixed_ip": "10.0.0.77"}]).status_code == 202
+
+
+def test_several_at_once_share_a_reservation(cloud: Cloud) -> None:
+    host = cloud.host()
+    answer = cloud.create_answer(name="n", min_count=2, max_count=3, return_reservation_id=True)
+    reservation = answer.json()["reservation_id"]
+    host.settle()
+    found = cloud.call("GET", f"/servers/detail?reservation_id={reservation}&sort_key=display_name&sort_dir=asc")
+    assert [server["name"] for server in found.json()["servers"]] == ["n-1", "n-2", "n-3"]
+
+
+def test_a_reboot_counts_an_epoch_and_a_hard_one_is_the_way_out_of_a_stuck_task(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    assert cloud.act(server_id, "reboot", {"type": "SOFT"}).status_code == 202
+    assert cloud.show(server_id)["status"] == "REBOOT"
+    assert host.guest(server_id).reboots == 1
+    assert cloud.act(server_id, "reboot", {"type": "SOFT"}).status_code == 409
+    assert cloud.act(server_id, "reboot", {"type": "HARD"}).status_code == 202
+    assert cloud.show(server_id)["status"] == "HARD_REBOOT"
+    assert host.guest(server_id).hard_reboots == 1
+    host.settle()
+    assert cloud.show(server_id)["status"] == "ACTIVE"
+    assert cloud.act(server_id, "reboot", {"type": "LAZY"}).status_code == 400
+
+
+def test_rebuild_keeps_the_address_and_takes_the_new_wishes(cloud: Cloud) -> None:
+    host = cloud.host()
+    before = cloud.active(host, metadata={"a": "1"})
+    wish = {"imageRef": before["image"]["id"], "name": "again", "metadata": {"b": "2"}, "adminPass": "secret"}
+    answer = cloud.act(before["id"], "rebuild", wish)
+    assert answer.status_code == 202
+    assert answer.json()["server"]["adminPass"] == "secret"
+    assert answer.json()["server"]["status"] == "REBUILD"
+    assert host.guest(before["id"]).rebuilds == 1
+    host.settle()
+    after = cloud.show(before["id"])
+    assert (after["status"], after["name"], after["metadata"]) == ("ACTIVE", "again", {"b": "2"})
+    assert after["addresses"] == before["addresses"]
+
+
+def test_a_locked_server_is_its_lockers(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    assert cloud.act(server_id, "lock", {"locked_reason": "exam"}).status_code == 202
+    shown = cloud.show(server_id)
+    assert (shown["locked"], shown["locked_reason"]) == (True, "exam")
+    refused = cloud.act(server_id, "os-stop")
+    assert refused.status_code == 409
+    assert "locked: exam" in refused.json()["conflictingRequest"]["message"]
+    assert cloud.call("DELETE", f"/servers/{server_id}").status_code == 409
+    assert cloud.act(server_id, "os-stop", token="project-admin").status_code == 202
+    assert cloud.act(server_id, "unlock").status_code == 202
+    assert cloud.show(server_id)["locked"] is False
+    assert cloud.act(server_id, "lock", token="project-admin@p2").status_code == 202
+    assert cloud.act(server_id, "unlock").status_code == 403
+    assert cloud.act(server_id, "lock", {"locked_reason": "no"}, version="2.72").status_code == 400
+
+
+def test_an_interface_comes_and_goes(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host, networks="none")["id"]
+    path = f"/servers/{server_id}/os-interface"
+    answer = cloud.call("POST", path, {"interfaceAttachment": {"net_id": NETWORK, "tag": "lan"}})
+    assert answer.status_code == 200, answer.text
+    made = answer.json()["interfaceAttachment"]
+    guest = host.guest(server_id)
+    assert [nic.port_id for nic in guest.nics] == [made["port_id"]]
+    assert guest.documents is not None
+    assert guest.documents.meta_data["devices"][0]["tags"] == ["lan"]
+    host.settle()
+    shown = cloud.call("GET", f"{path}/{made['port_id']}").json()["interfaceAttachment"]
+    assert (shown["port_state"], shown["tag"], shown["net_id"]) == ("ACTIVE", "lan", NETWORK)
+    assert cloud.call("DELETE", f"{path}/{made['port_id']}").status_code == 202
+    assert host.guest(server_id).nics == ()
+    assert cloud.call("GET", path).json()["interfaceAttachments"] == []
+    assert cloud.call("DELETE", f"{path}/{made['port_id']}").status_code == 404
+
+
+def test_what_was_done_is_told_with_its_end(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    request_id = cloud.act(server_id, "os-stop").headers["x-compute-request-id"]
+    path = f"/servers/{server_id}/os-instance-actions"
+    (event,) = cloud.call("GET", f"{path}/{request_id}").json()["instanceAction"]["events"]
+    assert (event["result"], event["finish_time"]) == (None, None)
+    guest = host.guest(server_id)
+    host.report(host.done(guest, generation=guest.generation - 1, state="running", fault="the guest does not listen"))
+    (event,) = cloud.call("GET", f"{path}/{request_id}").json()["instanceAction"]["events"]
+    assert event["result"] == "Error"
+    shown = cloud.call("GET", f"{path}/{request_id}", token="project-admin").json()["instanceAction"]["events"][0]
+    assert (shown["details"], shown["host"]) == ("the guest does not listen", "h1")
+    assert cloud.show(server_id)["status"] == "ACTIVE"
+    actions = cloud.call("GET", path).json()["instanceActions"]
+    assert [action["action"] for action in actions] == ["stop", "create"]
+    cloud.call("DELETE", f"/servers/{server_id}")
+    host.settle()
+    assert cloud.call("GET", path).status_code == 200
+    assert cloud.call("GET", path, version="2.20").status_code == 404
+
+
+def test_a_guest_deleted_on_a_host_that_is_away_ends_when_forced_or_when_the_host_is_back(cloud: Cloud) -> None:
+    host = cloud.host()
+    first, second = cloud.active(host)["id"], cloud.active(host)["id"]
+    for server_id in (first, second):
+        assert cloud.call("DELETE", f"/servers/{server_id}").status_code == 204
+        assert cloud.show(server_id)["OS-EXT-STS:task_state"] == "deleting"
+    assert cloud.act(first, "forceDelete").status_code == 202
+    assert cloud.call("GET", f"/servers/{first}").status_code == 404
+    host.fetch()
+    host.report(full=True)
+    assert cloud.call("GET", f"/servers/{second}").status_code == 404
+
+
+def test_hosts_show_their_token(cloud: Cloud) -> None:
+    host = cloud.host()
+    assert cloud.call("GET", "/node/v1/hosts/h1/spec", token=None).status_code == 401
+    wrong = {"X-Pileus-Host-Token": "guessed"}
+    assert cloud.call("GET", "/node/v1/hosts/h1/spec", token=None, headers=wrong).status_code == 403
+    assert cloud.call("GET", "/node/v1/hosts/h2/spec", token=None, headers=wrong).status_code == 403
+    mine = {"X-Pileus-Host-Token": host.token}
+    assert cloud.call("GET", "/node/v1/hosts/h2/spec", token=None, headers=mine).status_code == 403
+    assert host.send("GET", f"/spec?seen={host.fetch().revision}").status_code == 304
+    assert cloud.call("GET", "/node/v1/images/none/file", token=None).status_code == 401
+
+
+def test_a_console_is_opened_by_a_token(cloud: Cloud) -> None:
+    host = cloud.host()
+    made = cloud.create()
+    wish = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    assert cloud.call("POST", f"/servers/{made['id']}/remote-consoles", wish).status_code == 409
+    host.settle()
+    shown = cloud.call("POST", f"/servers/{made['id']}/remote-consoles", wish).json()["remote_console"]
+    assert shown["url"].startswith("http://cloud/console/vnc?token=")
+    spice = {"remote_console": {"protocol": "spice", "type": "spice-html5"}}
+    assert cloud.call("POST", f"/servers/{made['id']}/remote-consoles", spice).status_code == 400
+    output = cloud.act(made["id"], "os-getConsoleOutput", {"length": 5})
+    assert output.status_code == 503
+    assert "does not give its console log" in output.json()["serviceUnavailable"]["message"]
