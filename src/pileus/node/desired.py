@@ -5,6 +5,7 @@ HTTP (prefix /node/v1, header `X-Pileus-Host-Token`):
     PUT  /hosts/{host}            HostFacts -> 200; registers the host or renews its facts
     GET  /hosts/{host}/spec?seen=REVISION&wait=SECONDS   long poll -> HostSpec (200), or 304 when nothing changed
     POST /hosts/{host}/status     HostStatus -> 204; only what changed since the last report, or everything when `full`
+    POST /hosts/{host}/guests/{guest}/password   what a guest posted as its password to its metadata service -> 204, 409 again
     GET  /images/{image_id}/file  an image's bytes, where the host can't reach the image store's directory
 
 Everything here is idempotent: the same spec applied twice changes nothing, the same status reported twice changes nothing.

@@ -279,7 +279,7 @@ def test_a_console_is_opened_by_a_token(cloud: Cloud) -> None:
     assert cloud.call("POST", f"/servers/{made['id']}/remote-consoles", wish).status_code == 409
     host.settle()
     shown = cloud.call("POST", f"/servers/{made['id']}/remote-consoles", wish).json()["remote_console"]
-    assert shown["url"].startswith("http://cloud/console/vnc?token=")
+    assert shown["url"].startswith("http://cloud/console/vnc?path=console%2Fvnc%2Fstream%3Ftoken%3D")
     spice = {"remote_console": {"protocol": "spice", "type": "spice-html5"}}
     assert cloud.call("POST", f"/servers/{made['id']}/remote-consoles", spice).status_code == 400
     output = cloud.act(made["id"], "os-getConsoleOutput", {"length": 5})

@@ -12,7 +12,7 @@ from pileus.services.compute.api.shown import View
 from pileus.services.compute.rules import actions, servers
 from pileus.services.compute.service import api
 from pileus.services.compute.store.servers import ServerRow
-from pileus.services.compute.types.actions import ChangePassword, GroupName, Lock, Reboot, ResetState
+from pileus.services.compute.types.actions import ChangePassword, FloatingIpAddress, GroupName, Lock, Reboot, ResetState
 from pileus.services.compute.types.servers import ServerRebuild, ServerShown
 
 PATH = "/servers/{server_id}/action"
@@ -58,7 +58,7 @@ def rebuild(tx: Tx, caller: Caller, request: Request, server: ServerRow, body: S
     password = actions.rebuild(tx, caller, server, body)
     shown = View(tx, caller, request).one(server, whole=caller.version >= Version(2, 75))
     shown.adminPass = password
-    shown.user_data = server.user_data
+    shown.user_data, shown.ext_user_data = server.user_data, UNSET
     if caller.version >= Version(2, 54):
         shown.key_name = server.key_name
     return Response(ServerShown(server=shown), headers={"Location": shown.links[0].href})
@@ -77,6 +77,16 @@ def unlock(tx: Tx, caller: Caller, server: ServerRow) -> None:
 @api.action(PATH, "os-resetState", policy="os_compute_api:os-admin-actions:reset_state", load=servers.visible_server)
 def reset_state(tx: Tx, caller: Caller, server: ServerRow, body: ResetState) -> None:
     actions.reset_state(tx, caller, server, body.state)
+
+
+@api.action(
+    PATH,
+    "injectNetworkInfo",
+    policy="os_compute_api:os-admin-actions:inject_network_info",
+    load=servers.visible_server,
+)
+def inject_network_info(tx: Tx, caller: Caller, server: ServerRow) -> None:
+    actions.look_again(tx, caller, server)
 
 
 @api.action(PATH, "forceDelete", policy="os_compute_api:os-deferred-delete:force", load=servers.changeable_server)
@@ -108,3 +118,18 @@ def change_password(server: ServerRow, body: ChangePassword) -> None:
         f"Failed to set admin password on {server.id}: its guest has no agent that could do it"
         " (hw_qemu_guest_agent is not set on its image)."
     )
+
+
+@api.action(
+    PATH, "addFloatingIp", until="2.43", policy="os_compute_api:os-floating-ips:add", load=servers.visible_server
+)
+def add_floating_ip(tx: Tx, caller: Caller, server: ServerRow, body: FloatingIpAddress) -> None:
+    fixed = None if body.fixed_address is UNSET else body.fixed_address
+    actions.add_floating_ip(tx, caller, server, body.address, fixed)
+
+
+@api.action(
+    PATH, "removeFloatingIp", until="2.43", policy="os_compute_api:os-floating-ips:remove", load=servers.visible_server
+)
+def remove_floating_ip(tx: Tx, caller: Caller, server: ServerRow, body: FloatingIpAddress) -> None:
+    actions.remove_floating_ip(tx, caller, server, body.address)

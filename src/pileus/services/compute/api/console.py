@@ -11,7 +11,7 @@ import html
 import mimetypes
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import falcon.asgi
 import websockets
@@ -86,7 +86,9 @@ def get_vnc_console(tx: Tx, caller: Caller, request: Request, server: ServerRow,
 
 
 def url_of(request: Request, token: str) -> str:
-    return f"{request.base_url}/console/vnc?token={token}"
+    """`path` is where the page opens its WebSocket, as noVNC's own pages have it."""
+    stream = quote(f"console/vnc/stream?token={token}", safe="")
+    return f"{request.base_url}/console/vnc?path={stream}"
 
 
 @console_pages.get("/vnc", public=True)
@@ -188,7 +190,8 @@ PAGE = """<!DOCTYPE html>
 <script type="module">
   import RFB from "./novnc/core/rfb.js";
   const say = text => { document.getElementById("state").textContent = text; };
-  const url = new URL("vnc/stream" + location.search, location.href);
+  const url = new URL("/" + new URLSearchParams(location.search).get("path"), location.href);
+  url.host = location.host;
   url.protocol = location.protocol.replace("http", "ws");
   const rfb = new RFB(document.getElementById("screen"), url.href, { wsProtocols: ["binary"] });
   rfb.scaleViewport = true;

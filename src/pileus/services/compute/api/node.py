@@ -16,7 +16,7 @@ from pileus.core.errors import BadRequest, NotFound, plain_shape
 from pileus.core.http import Request, Response, Service, Stream
 from pileus.core.watch import Watch
 from pileus.node.desired import HostFacts, HostStatus
-from pileus.services.compute.rules import hosts, reports, specs
+from pileus.services.compute.rules import hosts, reports, servers, specs
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
 
@@ -45,6 +45,12 @@ def report(tx: Tx, known: HostSpecRow, body: HostStatus) -> None:
     _same(known.host, body.host)
     hosts.heartbeat(tx, known.host, body.used, body.problems)
     reports.observe(tx, body)
+
+
+@api.post("/hosts/{host}/guests/{guest_id}/password", public=True, load=specs.known_host, success=204)
+def note_password(tx: Tx, known: HostSpecRow, guest_id: str, body: bytes) -> None:
+    """A guest left its password, encrypted, with its metadata service."""
+    servers.guest_says_password(tx, known.host, guest_id, body)
 
 
 def _same(host: str, said: str) -> None:

@@ -122,3 +122,16 @@ def show_addresses(tx: Tx, server: ServerRow, network_label: str) -> dict[str, A
 def list_server_security_groups(tx: Tx, server: ServerRow) -> dict[str, Any]:
     groups = {group.id: group for detail in interfaces.ports_of(tx, server) for group in detail.security_groups}
     return {"security_groups": interfaces.security_groups_shown(tx, list(groups.values()))}
+
+
+PASSWORD = "/servers/{server_id}/os-server-password"
+
+
+@api.get(PASSWORD, policy="os_compute_api:os-server-password:show", load=servers.visible_server)
+def show_password(server: ServerRow) -> dict[str, Any]:
+    return {"password": server.guest_password or ""}
+
+
+@api.delete(PASSWORD, policy="os_compute_api:os-server-password:clear", load=servers.changeable_server)
+def clear_password(tx: Tx, caller: Caller, server: ServerRow) -> None:
+    servers.set_guest_password(tx, caller, server, None)

@@ -8,7 +8,7 @@ from pileus.core import events
 from pileus.core.body import UNSET
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.errors import Conflict, Forbidden, NotFound
+from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.compute.rules import create, interfaces
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.servers import Action, ServerRow
@@ -144,6 +144,15 @@ def reset_state(tx: Tx, caller: Caller, server: ServerRow, state: str) -> None:
     events.record(tx, caller, "compute", "resetState", "server", server.id, state=state)
 
 
+def look_again(tx: Tx, caller: Caller, server: ServerRow) -> None:
+    """Have the host compare the guest with its spec once more: NICs that are missing come back."""
+    if server.host is None:
+        raise Conflict(f"Cannot 'injectNetworkInfo' instance {server.id}: it has no host.")
+    store.update_server(tx, server, {"generation": server.generation + 1})
+    tx.wake(f"host:{server.host}")
+    events.record(tx, caller, "compute", "injectNetworkInfo", "server", server.id)
+
+
 def add_security_group(tx: Tx, caller: Caller, server: ServerRow, name: str) -> None:
     group = interfaces.group_id(tx, caller, name, NotFound)
     for detail in _ports(tx, server):
@@ -163,6 +172,35 @@ def remove_security_group(tx: Tx, caller: Caller, server: ServerRow, name: str) 
     if not found:
         raise NotFound(f"Security group {name} is not associated with the instance {server.id}.")
     events.record(tx, caller, "compute", "removeSecurityGroup", "server", server.id, group=group)
+
+
+def add_floating_ip(tx: Tx, caller: Caller, server: ServerRow, address: str, fixed: str | None) -> None:
+    """Lead a floating IP of the project to the server. Raises NotFound, BadRequest, and what the network refuses."""
+    floating = network.floating_ip_at(tx, caller.project_id or "", address)
+    if floating is None:
+        raise NotFound(f"Floating IP {address[:64]} could not be found in project {caller.project_id}.")
+    held = [
+        (detail.port.id, ip.ip_address)
+        for detail in interfaces.ports_of(tx, server)
+        for ip in detail.fixed_ips
+        if ip.subnet.ip_version == 4 and fixed in (None, ip.ip_address)
+    ]
+    if not held:
+        what = f"has no fixed address {fixed}" if fixed else "has no fixed IPv4 address"
+        raise BadRequest(f"Instance {server.id} {what} that a floating IP could lead to.")
+    network.associate_floating_ip(tx, caller, floating, *held[0])
+    events.record(tx, caller, "compute", "addFloatingIp", "server", server.id, address=address)
+
+
+def remove_floating_ip(tx: Tx, caller: Caller, server: ServerRow, address: str) -> None:
+    """Raises NotFound for one that the project has not, Conflict for one that leads elsewhere."""
+    floating = network.floating_ip_at(tx, caller.project_id or "", address)
+    if floating is None:
+        raise NotFound(f"Floating IP {address[:64]} could not be found in project {caller.project_id}.")
+    if floating.port_id not in [detail.port.id for detail in interfaces.ports_of(tx, server)]:
+        raise Conflict(f"Floating IP {address} is not associated with instance {server.id}.")
+    network.associate_floating_ip(tx, caller, floating, None, None)
+    events.record(tx, caller, "compute", "removeFloatingIp", "server", server.id, address=address)
 
 
 def _ports(tx: Tx, server: ServerRow) -> list[network.PortDetail]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pileus.core import events
 from pileus.core.body import UNSET, parse_time
-from pileus.core.context import Caller
+from pileus.core.context import Caller, system_caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.core.paging import Page, limit_of, sorts_of
@@ -25,6 +25,8 @@ from pileus.services.network import rules as network
 
 ALL_TENANTS = "os_compute_api:servers:index:get_all_tenants"
 ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
+MOST_PASSWORD = 1020
+"""Characters of what a guest may leave as its password."""
 KEPT = timedelta(days=30)
 """How long a deleted server is still known to changes-since and to administrators."""
 
@@ -239,6 +241,25 @@ def update_server(tx: Tx, caller: Caller, server: ServerRow, body: ServerUpdate)
     if server.host:
         tx.wake(f"host:{server.host}")
     events.record(tx, caller, "compute", "update", "server", server.id, changed=sorted(changes))
+
+
+def set_guest_password(tx: Tx, caller: Caller, server: ServerRow, password: str | None) -> None:
+    """What the guest gave its metadata service: its password, encrypted by it with the user's key."""
+    store.update_server(tx, server, {"guest_password": password})
+    action = "set_password" if password else "clear_password"
+    events.record(tx, caller, "compute", action, "server", server.id)
+
+
+def guest_says_password(tx: Tx, host: str, guest_id: str, password: bytes) -> None:
+    """Once only. Raises NotFound, Conflict, BadRequest."""
+    server = store.server_by_id(tx, guest_id)
+    if server is None or server.deleted_at is not None or server.host != host:
+        raise NotFound(f"Instance {guest_id} is not on host {host}.")
+    if server.guest_password is not None:
+        raise Conflict(f"Instance {guest_id} has given its password already.")
+    if not password or len(password) > MOST_PASSWORD or not password.isascii():
+        raise BadRequest(f"A guest's password is 1 to {MOST_PASSWORD} ASCII characters; these are {len(password)}.")
+    set_guest_password(tx, system_caller(), server, password.decode())
 
 
 def delete_server(tx: Tx, caller: Caller, server: ServerRow, force: bool = False) -> None:

@@ -3,6 +3,7 @@
 from pileus.services.network.rules.bindings import (
     bind_port,
     details,
+    floating_ip_at,
     port_of,
     port_wired,
     ports_of_devices,
@@ -12,6 +13,7 @@ from pileus.services.network.rules.bindings import (
     unbind_port,
 )
 from pileus.services.network.rules.chassis import forget_host, see_host
+from pileus.services.network.rules.floating_ips import associate as associate_floating_ip
 from pileus.services.network.rules.metadata import metadata_ports
 from pileus.services.network.rules.networks import default_networks, visible_network
 from pileus.services.network.rules.ports import create_port, delete_port, visible_port
@@ -29,11 +31,13 @@ __all__ = [
     "SecurityGroupRow",
     "SecurityGroupRuleRow",
     "SubnetRow",
+    "associate_floating_ip",
     "bind_port",
     "create_port",
     "default_networks",
     "delete_port",
     "details",
+    "floating_ip_at",
     "forget_host",
     "metadata_ports",
     "port_of",

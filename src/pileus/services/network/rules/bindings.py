@@ -87,6 +87,11 @@ def set_security_groups(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
     port_rules.changed(tx, port)
 
 
+def floating_ip_at(tx: Tx, project_id: str, address: str) -> FloatingIpRow | None:
+    """A project's floating IP by its address."""
+    return store.floating_ip_at(tx, project_id, address)
+
+
 def ports_of_devices(tx: Tx, device_ids: Iterable[str]) -> dict[str, list[PortDetail]]:
     """Every device's ports in the order of their making, in seven statements however many there are."""
     wanted = list(dict.fromkeys(device_ids))

@@ -99,6 +99,11 @@ def floating_ips_of(tx: Tx, port_ids: Sequence[str]) -> list[FloatingIpRow]:
     return tx.rows(FloatingIpRow, statement.order_by(floating_ips.c.created_at, floating_ips.c.id))
 
 
+def floating_ip_at(tx: Tx, project_id: str, address: str) -> FloatingIpRow | None:
+    mine = (floating_ips.c.project_id == project_id) & (floating_ips.c.floating_ip_address == address)
+    return tx.row(FloatingIpRow, sa.select(floating_ips).where(mine).order_by(floating_ips.c.created_at).limit(1))
+
+
 def free_floating_ips(tx: Tx, port_id: str) -> list[str]:
     """Take a port's floating IPs from it; their ids."""
     mine = floating_ips.c.port_id == port_id
