@@ -2,6 +2,7 @@
 
 import argparse
 import configparser
+import csv
 import json
 import os
 import socket
@@ -166,12 +167,11 @@ def run(venv: Path, folder: Path, wanted: list[str], concurrency: int) -> dict[s
     with (folder / "run.log").open("w") as log:
         call("tempest", "run", "--load-list", "load.txt", "--concurrency", str(concurrency), stdout=log, stderr=log)
     stream = subprocess.run(["stestr", "last", "--subunit"], cwd=folder, env=env, capture_output=True).stdout
-    csv = subprocess.run(
+    table = subprocess.run(
         ["subunit2csv", "--no-passthrough"], input=stream, cwd=folder, env=env, capture_output=True
     ).stdout.decode()
     found = {_plain(name): "missing" for name in wanted}
-    for line in csv.splitlines()[1:]:
-        name, status = line.split(",")[:2]
+    for name, status, *_ in list(csv.reader(table.splitlines()))[1:]:
         if _plain(name) in found:
             found[_plain(name)] = status
     return found

@@ -2,6 +2,7 @@
 
 from pileus.services.compute.api import actions as actions
 from pileus.services.compute.api import aggregates as aggregates
+from pileus.services.compute.api import audit as audit
 from pileus.services.compute.api import console as console
 from pileus.services.compute.api import extensions as extensions
 from pileus.services.compute.api import external_events as external_events
@@ -10,6 +11,7 @@ from pileus.services.compute.api import hypervisors as hypervisors
 from pileus.services.compute.api import interfaces as interfaces
 from pileus.services.compute.api import keypairs as keypairs
 from pileus.services.compute.api import metadata as metadata
+from pileus.services.compute.api import migrations as migrations
 from pileus.services.compute.api import quotas as quotas
 from pileus.services.compute.api import removed as removed
 from pileus.services.compute.api import server_actions as server_actions

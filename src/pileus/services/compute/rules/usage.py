@@ -9,6 +9,7 @@ import msgspec
 from pileus.core.body import parse_time
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
+from pileus.services.compute.store import hosts
 from pileus.services.compute.store import server_briefs as store
 from pileus.services.compute.store.server_briefs import ServerBrief
 
@@ -77,6 +78,15 @@ def usages(
         project.total_memory_mb_usage += used.memory_mb * used.hours
         project.total_local_gb_usage += used.local_gb * used.hours
     return list(found.values())
+
+
+def servers_by_host(tx: Tx, when: Period) -> dict[str, int]:
+    """How many servers each host had in the period, those with none too."""
+    found = {row.name: 0 for row in hosts.find(tx)}
+    for server in store.alive_between(tx, when.start, when.end, None):
+        if server.host in found:
+            found[server.host] += 1
+    return found
 
 
 def nothing(project_id: str, when: Period) -> ProjectUsage:
