@@ -10,13 +10,15 @@ from pileus.services.compute.api import api
 from pileus.services.compute.rules import hosts
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.projects import ProjectRow
+from pileus.services.image import api as image
+from pileus.services.network import api as network
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILay7GG1lC0YTMxcizMCORAb1uBP6O5njGL9AVe8i5Rm user@example"
 ENVIRON = {"PUBLIC_KEY": PUBLIC_KEY, "PROJECT": PROJECT}
 
 
 def services() -> list[Service]:
-    return [api]
+    return [api, image.api, network.api]
 
 
 def host(name: str, vcpus: int = 8, memory_mb: int = 16384) -> HostFacts:

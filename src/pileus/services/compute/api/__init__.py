@@ -8,6 +8,7 @@ from pileus.services.compute.api import extensions as extensions
 from pileus.services.compute.api import external_events as external_events
 from pileus.services.compute.api import flavors as flavors
 from pileus.services.compute.api import hypervisors as hypervisors
+from pileus.services.compute.api import images as images
 from pileus.services.compute.api import interfaces as interfaces
 from pileus.services.compute.api import keypairs as keypairs
 from pileus.services.compute.api import metadata as metadata

@@ -30,7 +30,8 @@ def zone_of(tx: Tx, host: str) -> str:
 
 def visible_aggregate(tx: Tx, aggregate_id: str) -> AggregateRow:
     """By its number. Raises BadRequest where the id is none."""
-    if not aggregate_id.isascii() or not aggregate_id.isdigit() or len(aggregate_id) > 9:
+    digits = aggregate_id.removeprefix("-")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9:
         raise BadRequest(f"An aggregate's id is a whole number, got '{aggregate_id[:64]}'.")
     row = store.aggregate(tx, int(aggregate_id))
     if row is None:

@@ -153,6 +153,7 @@ def delete(tx: Tx, caller: Caller, row: HostRow) -> None:
             "Migrate or delete them first."
         )
     placement.remove_provider(tx, row.id)
+    network.forget_host(tx, row.name)
     aggregates.forget_host(tx, row.name)
     store.delete(tx, row.name)
     events.record(tx, caller, "compute", "delete", "host", row.name)

@@ -7,7 +7,6 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request, Response
 from pileus.core.paging import Page
-from pileus.services.image import store
 from pileus.services.image.rules import images as rules
 from pileus.services.image.rules.imports import METHODS, STORE
 from pileus.services.image.service import api
@@ -21,7 +20,7 @@ def list_images(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
     wanted = listing.parse(request.query)
     page, limit = wanted.page, wanted.page.limit or 0
     one_more = Page(limit=limit + 1 if limit else 0, marker=page.marker, sorts=page.sorts)
-    found = store.list_images(tx, caller.project_id, caller.is_admin, wanted.filter, one_more)
+    found = rules.find_images(tx, caller, wanted.filter, one_more)
     following = urlencode(listing.next_query(request.query, found[limit - 1].id)) if len(found) > limit else None
     views = [image_view(image) for image in found[:limit]]
     return listing.listing("images", views, "/v2/images", urlencode(request.query), following)

@@ -2,7 +2,14 @@
 
 from pileus.services.image.rules.attributes import is_bare
 from pileus.services.image.rules.data import abandon_upload, begin_upload, finish_staging, finish_upload
-from pileus.services.image.rules.images import boot_image, visible_image
+from pileus.services.image.rules.images import (
+    boot_image,
+    delete_image,
+    find_images,
+    target_of,
+    update_image,
+    visible_image,
+)
 from pileus.services.image.types.images import ImageRow
 
 __all__ = [
@@ -10,8 +17,12 @@ __all__ = [
     "abandon_upload",
     "begin_upload",
     "boot_image",
+    "delete_image",
+    "find_images",
     "finish_staging",
     "finish_upload",
     "is_bare",
+    "target_of",
+    "update_image",
     "visible_image",
 ]

@@ -10,9 +10,11 @@ from pileus.core import events
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
+from pileus.core.paging import Page
 from pileus.services.image import store
 from pileus.services.image.rules import attributes
 from pileus.services.image.types.images import SETTABLE, ImageRow
+from pileus.services.image.types.listing import ImageFilter
 from pileus.services.image.types.patch import Change
 
 BOOTABLE = ("qcow2", "raw", "iso", "ami")
@@ -36,6 +38,11 @@ def _sees(tx: Tx, caller: Caller, image: ImageRow) -> bool:
     if image.owner == caller.project_id:
         return True
     return image.visibility == "shared" and store.member(tx, image.id, caller.project_id) is not None
+
+
+def find_images(tx: Tx, caller: Caller, wanted: ImageFilter, page: Page) -> list[ImageRow]:
+    """What the caller sees."""
+    return store.list_images(tx, caller.project_id, caller.is_admin, wanted, page)
 
 
 def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
