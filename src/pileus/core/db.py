@@ -199,7 +199,7 @@ class Database:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
         else:
             options["pool_pre_ping"] = True
-        self.engine: Engine = sa.create_engine(url, **options)
+        self.engine: Engine = sa.create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
 

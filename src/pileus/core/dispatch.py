@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import typing
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -373,11 +372,13 @@ class Exchange:
         request, kind = self.request, self.route.body_type
         if self.route.action is not None:
             value = request.json[self.route.action]
+            if value is None and self.route.body_is_optional:
+                return None
             return bodies.convert(value, kind, self.version, self._name, self.route.action)
         if kind is bytes:
             return request.raw
         if not request.raw:
-            if type(None) in typing.get_args(kind):
+            if self.route.body_is_optional:
                 return None
             raise errors.BadRequest("This request needs a JSON body.")
         return bodies.decode(request.raw, kind, self.version, self._name)

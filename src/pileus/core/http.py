@@ -124,7 +124,14 @@ class Route(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def body_type(self) -> Any:
-        return self.hints.get("body")
+        """Without the None of a body that may be left out."""
+        kind = self.hints.get("body")
+        rest = [part for part in typing.get_args(kind) if part is not type(None)]
+        return rest[0] if self.body_is_optional and len(rest) == 1 else kind
+
+    @cached_property
+    def body_is_optional(self) -> bool:
+        return type(None) in typing.get_args(self.hints.get("body"))
 
     @cached_property
     def query_type(self) -> Any:
