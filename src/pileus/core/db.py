@@ -122,7 +122,7 @@ class Tx:
     def insert_new(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any]) -> bool:
         """False, and nothing changed, where a row with one of its unique keys is there (or was just committed)."""
         insert = _dialect_insert(self.connection.dialect.name)(table).values(**_plain(values)).on_conflict_do_nothing()
-        return int(self.connection.execute(insert).rowcount) > 0
+        return int(self.connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount) > 0
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
         if rows:

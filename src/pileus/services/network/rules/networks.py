@@ -56,7 +56,8 @@ def create_network(tx: Tx, caller: Caller, wish: NetworkCreate) -> NetworkRow:
         updated_at=tx.now,
         revision_number=1,
     )
-    tx.insert(tables.networks, row, conflict="The segmentation ID {segmentation_id} is in use.")
+    while not tx.insert_new(tables.networks, row):
+        _, _, row.segmentation_id = _segment(tx, wish)
     common.share(tx, row.id, "network", project_id, "access_as_external", external)
     common.share(tx, row.id, "network", project_id, "access_as_shared", wish.shared is True)
     tx.wake("network")
