@@ -81,16 +81,16 @@ class Tx:
     def execute(self, statement: Executable, values: Any = None) -> Any:
         return self.connection.execute(statement, values) if values is not None else self.connection.execute(statement)
 
-    def rows(self, kind: type[S], statement: Select[Any]) -> list[S]:
-        """The rows as structs; the columns are matched by name."""
-        result = self.connection.execute(statement)
+    def rows(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[S]:
+        """The rows as structs; the columns are matched by name. `values` are of a statement that was built once."""
+        result = self.connection.execute(statement, values)
         names = tuple(result.keys())
         if names == kind.__struct_fields__:
             return [kind(*row) for row in result]
         return [kind(**dict(zip(names, row, strict=True))) for row in result]
 
-    def row(self, kind: type[S], statement: Select[Any]) -> S | None:
-        found = self.rows(kind, statement)
+    def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
+        found = self.rows(kind, statement, values)
         return found[0] if found else None
 
     def scalar(self, statement: Executable) -> Any:
@@ -255,6 +255,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.close()
 
 
+def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """column IN :ids, for a statement that is built once and executed with {"ids": [...]}: building costs more than asking."""
+    return column.in_(sa.bindparam("ids", expanding=True))
+
+
 def matches(column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
     """column = v for one value, column IN (...) for several."""
     return column == values[0] if len(values) == 1 else column.in_(values)
@@ -266,6 +271,7 @@ __all__ = [
     "Json",
     "Time",
     "Tx",
+    "among",
     "matches",
     "metadata",
     "new_hex_id",

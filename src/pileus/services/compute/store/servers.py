@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql import Select
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.core.errors import BadRequest
 from pileus.core.paging import Page, Sort, paged
 from pileus.services.compute import states
@@ -181,24 +181,27 @@ def _row(values: Sequence[Any], names: Sequence[str]) -> ServerRow:
     return ServerRow(**found)
 
 
-def _rows(tx: Tx, statement: Select[Any]) -> list[ServerRow]:
-    result = tx.execute(statement)
+def _rows(tx: Tx, statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[ServerRow]:
+    result = tx.execute(statement, values)
     names = tuple(result.keys())
     return [_row(values, names) for values in result]
 
 
+_BY_IDS = sa.select(servers).where(among(servers.c.id))
+_LOCKED_BY_IDS = _BY_IDS.with_for_update()
+
+
 def server_by_id(tx: Tx, server_id: str) -> ServerRow | None:
     """Also one that is deleted. In a writing transaction the row is locked: who changes it has seen its newest state."""
-    statement = sa.select(servers).where(servers.c.id == server_id)
-    found = _rows(tx, statement.with_for_update() if tx.writable else statement)
+    found = _rows(tx, _LOCKED_BY_IDS if tx.writable else _BY_IDS, {"ids": [server_id]})
     return found[0] if found else None
 
 
 def servers_by_ids(tx: Tx, ids: Sequence[str]) -> list[ServerRow]:
     if not ids:
         return []
-    statement = sa.select(servers).where(matches(servers.c.id, ids) & LIVING)
-    return _rows(tx, statement.with_for_update() if tx.writable else statement)
+    found = _rows(tx, _LOCKED_BY_IDS if tx.writable else _BY_IDS, {"ids": ids})
+    return [server for server in found if server.deleted_at is None]
 
 
 def servers_on_host(tx: Tx, host: str) -> list[ServerRow]:

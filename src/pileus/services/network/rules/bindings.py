@@ -111,8 +111,10 @@ def details(tx: Tx, ports: Sequence[PortRow]) -> list[PortDetail]:
     floating: dict[str, list[FloatingIpRow]] = defaultdict(list)
     for row in store.floating_ips_of(tx, ids):
         floating[row.port_id or ""].append(row)
-    groups = {group.id: group for group in store.groups(tx, ids)}
     group_ids = store.group_ids(tx, ids)
+    groups = common.rows_by_id(
+        tx, tables.security_groups, SecurityGroupRow, (one for found in group_ids.values() for one in found)
+    )
     return [
         PortDetail(
             port=port,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.services.network.addresses import Range, next_free, pack
 from pileus.services.network.tables import fixed_ips, ports
 from pileus.services.network.types.rows import FixedIpRow
@@ -33,12 +33,14 @@ def next_of(tx: Tx, subnet_id: str, version: int, pool: Range) -> str | None:
     return None if found is None else str(kind(found))
 
 
+_OF_PORTS = sa.select(fixed_ips).where(among(fixed_ips.c.port_id)).order_by(fixed_ips.c.packed)
+
+
 def of_ports(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[FixedIpRow]]:
     """Each port's addresses, IPv4 first."""
     found: dict[str, list[FixedIpRow]] = {port_id: [] for port_id in port_ids}
     if port_ids:
-        statement = sa.select(fixed_ips).where(matches(fixed_ips.c.port_id, port_ids)).order_by(fixed_ips.c.packed)
-        for row in tx.rows(FixedIpRow, statement):
+        for row in tx.rows(FixedIpRow, _OF_PORTS, {"ids": port_ids}):
             found[row.port_id].append(row)
     return found
 

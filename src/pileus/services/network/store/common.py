@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches, new_id
+from pileus.core.db import Tx, among, matches, new_id
 from pileus.services.network.tables import rbac_policies, tags
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -22,7 +23,12 @@ def rows_by_id(tx: Tx, table: sa.Table, kind: type[R], ids: Iterable[str]) -> di
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    return {row.id: row for row in tx.rows(kind, sa.select(table).where(matches(table.c.id, wanted)))}  # type: ignore[attr-defined]
+    return {row.id: row for row in tx.rows(kind, _by_ids(table), {"ids": wanted})}  # type: ignore[attr-defined]
+
+
+@cache
+def _by_ids(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(among(table.c.id))
 
 
 def change(tx: Tx, table: sa.Table, row: R, values: Mapping[str, Any], conflict: str | None = None) -> R:

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.services.network.tables import (
     fixed_ips,
     floating_ips,
     networks,
     port_security_groups,
     ports,
-    security_groups,
     subnets,
 )
-from pileus.services.network.types.rows import FloatingIpRow, PortRow, SecurityGroupRow
+from pileus.services.network.types.rows import FloatingIpRow, PortRow
 
 
 def seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
@@ -29,11 +28,13 @@ def of_network(tx: Tx, network_id: str) -> list[PortRow]:
     return tx.rows(PortRow, sa.select(ports).where(ports.c.network_id == network_id))
 
 
+_OF_DEVICES = sa.select(ports).where(among(ports.c.device_id)).order_by(ports.c.created_at, ports.c.id)
+
+
 def of_devices(tx: Tx, device_ids: Sequence[str]) -> list[PortRow]:
     if not device_ids:
         return []
-    statement = sa.select(ports).where(matches(ports.c.device_id, device_ids))
-    return tx.rows(PortRow, statement.order_by(ports.c.created_at, ports.c.id))
+    return tx.rows(PortRow, _OF_DEVICES, {"ids": device_ids})
 
 
 def of_host(tx: Tx, host: str, owner_prefix: str) -> list[PortRow]:
@@ -68,21 +69,19 @@ def metadata_ports(tx: Tx, network_ids: Sequence[str]) -> list[PortRow]:
     return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.id))
 
 
+_GROUP_IDS = (
+    sa.select(port_security_groups)
+    .where(among(port_security_groups.c.port_id))
+    .order_by(port_security_groups.c.security_group_id)
+)
+
+
 def group_ids(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {port_id: [] for port_id in port_ids}
     if port_ids:
-        statement = sa.select(port_security_groups).where(matches(port_security_groups.c.port_id, port_ids))
-        for port_id, group_id in tx.execute(statement.order_by(port_security_groups.c.security_group_id)):
+        for port_id, group_id in tx.execute(_GROUP_IDS, {"ids": port_ids}):
             found[port_id].append(group_id)
     return found
-
-
-def groups(tx: Tx, port_ids: Sequence[str]) -> list[SecurityGroupRow]:
-    """The groups of some ports, each once."""
-    if not port_ids:
-        return []
-    mine = sa.select(port_security_groups.c.security_group_id).where(matches(port_security_groups.c.port_id, port_ids))
-    return tx.rows(SecurityGroupRow, sa.select(security_groups).where(security_groups.c.id.in_(mine)))
 
 
 def set_groups(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
@@ -92,11 +91,15 @@ def set_groups(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
     )
 
 
+_FLOATING_IPS = (
+    sa.select(floating_ips).where(among(floating_ips.c.port_id)).order_by(floating_ips.c.created_at, floating_ips.c.id)
+)
+
+
 def floating_ips_of(tx: Tx, port_ids: Sequence[str]) -> list[FloatingIpRow]:
     if not port_ids:
         return []
-    statement = sa.select(floating_ips).where(matches(floating_ips.c.port_id, port_ids))
-    return tx.rows(FloatingIpRow, statement.order_by(floating_ips.c.created_at, floating_ips.c.id))
+    return tx.rows(FloatingIpRow, _FLOATING_IPS, {"ids": port_ids})
 
 
 def floating_ip_at(tx: Tx, project_id: str, address: str) -> FloatingIpRow | None:
