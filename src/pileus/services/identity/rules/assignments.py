@@ -11,8 +11,10 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.services.identity.rules import resources
+from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.store import projects as project_store
+from pileus.services.identity.store import rows
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 from pileus.services.identity.types.users import GroupRow, UserRow
@@ -31,12 +33,16 @@ def expanded(role_ids: Iterable[str], implications: Mapping[str, Sequence[str]])
 
 
 def with_implied(tx: Tx, role_ids: Iterable[str]) -> set[str]:
-    return expanded(role_ids, store.implications(tx))
+    return expanded(role_ids, kept(tx, "implications", store.implications))
 
 
 def _effective(tx: Tx, held: set[str]) -> list[RoleRow]:
     every = with_implied(tx, held) if held else set()
-    return [role for role in store.roles_by_id(tx, every) if role.domain_id is None]
+    return [role for role in kept(tx, "global roles", _global_roles) if role.id in every]
+
+
+def _global_roles(tx: Tx) -> list[RoleRow]:
+    return rows.where(tx, RoleRow, domain_id=None)
 
 
 def effective_on_project(tx: Tx, user_id: str, lineage: Sequence[ProjectRow]) -> list[RoleRow]:

@@ -10,6 +10,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Forbidden
 from pileus.services.identity.rules import resources
+from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import catalog as store
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.catalog import (
@@ -28,7 +29,7 @@ _PLACE = re.compile(r"[$%]\((\w+)\)s")
 
 def catalog(tx: Tx, user_id: str, project_id: str | None) -> list[dict[str, Any]]:
     """Services with their endpoints, URLs filled in. A project that has endpoints of its own sees only those."""
-    endpoints = store.enabled_endpoints(tx)
+    endpoints = kept(tx, "endpoints", store.enabled_endpoints)
     if project_id is not None:
         direct, filters = store.chosen_for(tx, project_id)
         if direct or filters:
@@ -42,7 +43,7 @@ def catalog(tx: Tx, user_id: str, project_id: str | None) -> list[dict[str, Any]
             by_service.setdefault(row.service_id, []).append({**shown, "url": url})
     return [
         {"id": service.id, "type": service.type, "name": service.name or "", "endpoints": by_service[service.id]}
-        for service in store.enabled_services(tx)
+        for service in kept(tx, "services", store.enabled_services)
         if service.id in by_service
     ]
 

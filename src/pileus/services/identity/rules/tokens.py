@@ -23,6 +23,7 @@ from pileus.core.errors import Unauthorized
 from pileus.services.identity.rules import assignments
 from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
+from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import credentials as credential_store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
@@ -64,7 +65,6 @@ class Session(msgspec.Struct, kw_only=True):
 
 
 _sessions: dict[str, Session] = {}
-_boxes: dict[str, MultiFernet] = {}
 
 
 def time_of(stamp: int) -> datetime:
@@ -140,14 +140,8 @@ def unpacked(raw: bytes) -> Claims:
     )
 
 
-def _box(tx: Tx, mark: str) -> MultiFernet:
-    found = _boxes.get(mark)
-    if found is None:
-        found = MultiFernet([Fernet(key.key) for key in store.keys(tx)])
-        if len(_boxes) > 8:
-            _boxes.clear()
-        _boxes[mark] = found
-    return found
+def _box(tx: Tx) -> MultiFernet:
+    return MultiFernet([Fernet(key.key) for key in store.keys(tx)])
 
 
 def rotate_keys(tx: Tx) -> None:
@@ -175,8 +169,8 @@ def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
     """The token's text, and what it means. Raises Unauthorized where it would mean nothing."""
     mark = rows.mark(tx)
     session = _session(tx, claims, mark)
-    text = _box(tx, mark).encrypt(packed(claims)).decode().rstrip("=")
-    _keep(text, session)
+    text = kept(tx, "box", _box).encrypt(packed(claims)).decode().rstrip("=")
+    _keep(tx, text, session)
     return text, session
 
 
@@ -185,23 +179,25 @@ def session_of(tx: Tx, text: str, allow_expired: bool = False) -> Session:
     mark = rows.mark(tx)
     session = _sessions.get(text)
     if session is None or session.mark != mark:
-        session = _session(tx, _read(tx, text, mark), mark)
-        _keep(text, session)
+        session = _session(tx, _read(tx, text), mark)
+        _keep(tx, text, session)
     end = time_of(session.claims.expires_at) + (GRACE if allow_expired else timedelta())
     if end <= tx.now:
         raise Unauthorized(_NOT_VALID)
     return session
 
 
-def _keep(text: str, session: Session) -> None:
+def _keep(tx: Tx, text: str, session: Session) -> None:
+    if rows.is_touched(tx):
+        return
     while len(_sessions) >= _KEPT:
         _sessions.pop(next(iter(_sessions)), None)
     _sessions[text] = session
 
 
-def _read(tx: Tx, text: str, mark: str) -> Claims:
+def _read(tx: Tx, text: str) -> Claims:
     try:
-        return unpacked(_box(tx, mark).decrypt(text + "=" * (-len(text) % 4)))
+        return unpacked(kept(tx, "box", _box).decrypt(text + "=" * (-len(text) % 4)))
     except (InvalidToken, ValueError, IndexError, msgspec.MsgspecError):
         raise Unauthorized(_NOT_VALID) from None
 

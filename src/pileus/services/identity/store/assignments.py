@@ -46,21 +46,31 @@ def forget(tx: Tx, **of: str) -> None:
     tx.delete(assignments, sa.and_(*matching(**of)))
 
 
-def by_actor(user_id: str) -> sa.ColumnElement[bool]:
+def by_actor(user_id: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
     """Assignments to the user or to a group that the user is in."""
     mine = sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id)
     return ((_c.actor_type == "user") & (_c.actor_id == user_id)) | ((_c.actor_type == "group") & _c.actor_id.in_(mine))
 
 
+_ROLES_ON_PROJECT = (
+    sa.select(_c.role_id)
+    .where(
+        by_actor(sa.bindparam("user_id")),
+        sa.or_(
+            (_c.target_type == "project") & (_c.target_id == sa.bindparam("project_id")) & sa.not_(_c.inherited),
+            (_c.target_type == "project") & _c.target_id.in_(sa.bindparam("above", expanding=True)) & _c.inherited,
+            (_c.target_type == "domain") & (_c.target_id == sa.bindparam("domain_id")) & _c.inherited,
+        ),
+    )
+    .distinct()
+)
+
+
 def roles_on_project(tx: Tx, user_id: str, lineage: Sequence[str]) -> set[str]:
     """Ids of the roles that count for a user on the first of a lineage: its own, and those inherited from above."""
     project_id, *above = lineage
-    here = sa.or_(
-        (_c.target_type == "project") & (_c.target_id == project_id) & sa.not_(_c.inherited),
-        (_c.target_type == "project") & _c.target_id.in_(above) & _c.inherited,
-        (_c.target_type == "domain") & (_c.target_id == lineage[-1]) & _c.inherited,
-    )
-    return set(tx.scalars(sa.select(_c.role_id).where(by_actor(user_id), here).distinct()))
+    values = {"user_id": user_id, "project_id": project_id, "above": above, "domain_id": lineage[-1]}
+    return set(tx.execute(_ROLES_ON_PROJECT, values).scalars())
 
 
 def roles_on(tx: Tx, user_id: str, target_type: str, target_id: str) -> set[str]:

@@ -48,7 +48,8 @@ def domain_by_name(tx: Tx, name: str) -> DomainRow | None:
 
 
 def domain(tx: Tx, domain_id: str) -> DomainRow | None:
-    return tx.row(DomainRow, sa.select(projects).where((projects.c.id == domain_id) & projects.c.is_domain))
+    found = rows.find(tx, DomainRow, domain_id)
+    return found if found is not None and found.is_domain else None
 
 
 def tags_of(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:

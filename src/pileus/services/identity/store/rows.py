@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,8 +36,22 @@ def touch(tx: Tx) -> None:
         tx.wake("identity")
 
 
+def is_touched(tx: Tx) -> bool:
+    """Whether this transaction has changed identity: what is computed in it may change again before its commit."""
+    return bool(tx.memo.get("identity touched"))
+
+
 def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
-    return tx.row(kind, sa.select(kind.__table__).where(kind.__table__.c.id == row_id))
+    found = tx.execute(_by_id(kind), {"row_id": row_id}).first()
+    return None if found is None else kind(*found)
+
+
+@cache
+def _by_id(kind: type[Row]) -> sa.Select[Any]:
+    """Built once: to build a statement takes longer than to run it."""
+    columns = kind.__table__.c
+    assert tuple(columns.keys()) == kind.__struct_fields__, f"{kind.__name__} must have the columns in their order"
+    return sa.select(kind.__table__).where(columns.id == sa.bindparam("row_id"))
 
 
 def where(tx: Tx, kind: type[R], *conditions: sa.ColumnElement[bool], **equal: Any) -> list[R]:
