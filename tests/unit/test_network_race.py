@@ -1,5 +1,6 @@
 """Many at once on one small subnet: every address is given once, on both databases."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ CALLER = persona("project-member@p1")
 
 
 @pytest.fixture(params=postgres.DATABASES)
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "postgresql":
         if not postgres.available():
             pytest.skip("PostgreSQL is not here")
@@ -26,8 +27,8 @@ def db(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     else:
         found = Database(f"sqlite:///{tmp_path}/pileus.db")
     found.create_tables()
-    request.addfinalizer(found.close)
-    return found
+    yield found
+    found.close()
 
 
 def make_network(tx: Tx, cidr: str) -> str:

@@ -255,11 +255,3 @@ chassis = sa.Table(
     sa.Column("started_at", Time, nullable=False),
     sa.Column("seen_at", Time, nullable=False),
 )
-
-auto_topologies = sa.Table(
-    "network_auto_topology",
-    metadata,
-    sa.Column("project_id", Id, primary_key=True),
-    _reference("network_id", "network_network.id"),
-    _reference("router_id", "network_router.id"),
-)

@@ -14,7 +14,7 @@ from pileus.services.network.store import common, nouns
 from pileus.services.network.store import subnetpools as store
 from pileus.services.network.store import subnets as subnet_store
 from pileus.services.network.types.common import given
-from pileus.services.network.types.rows import AddressScopeRow, NetworkRow, SubnetpoolRow
+from pileus.services.network.types.rows import AddressScopeRow, SubnetpoolRow
 from pileus.services.network.types.subnetpools import (
     AddressScopeCreate,
     AddressScopeUpdate,
@@ -142,7 +142,7 @@ def pool_for(tx: Tx, caller: Caller, wish: SubnetCreate) -> SubnetpoolRow | None
     return found
 
 
-def allocate(tx: Tx, pool: SubnetpoolRow, network: NetworkRow, wish: SubnetCreate) -> addresses.Cidr:
+def allocate(tx: Tx, caller: Caller, pool: SubnetpoolRow, wish: SubnetCreate) -> addresses.Cidr:
     """The prefix that was asked for, or the next free one of the length that was asked for."""
     if pool.ip_version != wish.ip_version:
         raise BadRequest(f"Subnet pool {pool.id} is of IPv{pool.ip_version}.", code="InvalidInput")
@@ -165,7 +165,7 @@ def allocate(tx: Tx, pool: SubnetpoolRow, network: NetworkRow, wish: SubnetCreat
         if any(cidr.overlaps(ipaddress.ip_network(other)) for other in taken):
             raise Conflict(f"{cidr} overlaps with a subnet of pool {pool.id}.", code="SubnetAllocationError")
         return cidr
-    _check_quota(tx, pool, length)
+    _check_quota(tx, caller, pool, length)
     found = addresses.free_prefix(pool.prefixes, taken, length)
     if found is None:
         raise Conflict(f"Subnet pool {pool.id} has no free prefix of {length} bits left.", code="SubnetAllocationError")
@@ -264,8 +264,8 @@ def _check_scope(tx: Tx, caller: Caller, pool: SubnetpoolRow) -> None:
             )
 
 
-def _check_quota(tx: Tx, pool: SubnetpoolRow, length: int) -> None:
-    """default_quota counts addresses for IPv4 and /64s for IPv6, per pool."""
+def _check_quota(tx: Tx, caller: Caller, pool: SubnetpoolRow, length: int) -> None:
+    """default_quota counts addresses for IPv4 and /64s for IPv6, per pool and project."""
     if pool.default_quota is None:
         return
     unit = 32 if pool.ip_version == 4 else 64
@@ -273,7 +273,8 @@ def _check_quota(tx: Tx, pool: SubnetpoolRow, length: int) -> None:
     def size(bits: int) -> int:
         return 1 << max(unit - bits, 0)
 
-    used = sum(size(int(subnet.cidr.split("/")[1])) for subnet in subnet_store.of_pool(tx, pool.id))
+    mine = [subnet for subnet in subnet_store.of_pool(tx, pool.id) if subnet.project_id == caller.project_id]
+    used = sum(size(int(subnet.cidr.split("/")[1])) for subnet in mine)
     if used + size(length) > pool.default_quota:
         raise Conflict(
             f"Subnet pool {pool.id} gives {pool.default_quota} to a project; {used} are in use.",

@@ -147,7 +147,7 @@ def _cidr(tx: Tx, caller: Caller, network: NetworkRow, wish: SubnetCreate) -> tu
     """The prefix, given or taken from a subnet pool, and the pool's id."""
     pool = subnetpools.pool_for(tx, caller, wish)
     if pool is not None:
-        return subnetpools.allocate(tx, pool, network, wish), pool.id
+        return subnetpools.allocate(tx, caller, pool, wish), pool.id
     if not wish.cidr:
         raise BadRequest("A subnet needs a cidr, or a subnetpool_id to take one from.")
     if wish.prefixlen:
