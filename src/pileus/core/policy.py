@@ -44,6 +44,8 @@ class Policy:
         self._scopes = {name: frozenset(rule.scope) if rule.scope else None for name, rule in defaults.rules.items()}
         self._texts = defaults.base | {name: rule.check for name, rule in defaults.rules.items()}
         self._file: Path | None = None
+        self.trouble = ""
+        """Why the operator's file was refused when it was read last; empty where it was not."""
         self._seen: tuple[int, int] | None = None
         self._next_look = 0.0
         self._lock = threading.Lock()
@@ -95,8 +97,10 @@ class Policy:
         with self._lock:
             try:
                 self._checks = _parsed(self._texts | self._read() if seen else self._texts)
+                self.trouble = ""
                 log.info("policy rules read", service=self.service, file=str(self._file))
             except Exception as error:
+                self.trouble = str(error)
                 log.error(
                     "policy file refused, the rules before it stay",
                     service=self.service,
