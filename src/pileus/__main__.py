@@ -7,10 +7,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pileus import __doc__ as about
+
+if TYPE_CHECKING:
+    from pileus.doctor.patient import Patient
 
 DEFAULT_STATE = Path("/var/lib/pileus")
 
@@ -50,6 +55,10 @@ def parser() -> Parser:
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
 
     _command(commands, "status", "what runs, where, and what is wrong")
+
+    doctor = _command(commands, "doctor", "say what is wrong, what shows it, and what to do")
+    doctor.add_argument("about", nargs="*", metavar="server ID-or-name", help="why a server does not answer")
+    _command(commands, "audit", "compare rows, guests, disks, ports, OVN and allocations; say what does not agree")
 
     routes = _command(commands, "routes", "list the API's operations")
     routes.add_argument("--json", action="store_true", help="as a JSON list of service, method, path, action")
@@ -167,6 +176,45 @@ def _status(given: argparse.Namespace) -> int:
     return status(state_dir, who, json.loads(daemons.read_text()) if daemons.exists() else [])
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    from pileus.doctor import findings
+    from pileus.doctor.checks import examine
+    from pileus.doctor.server import explain
+    from pileus.operate.options import OptionError
+
+    if given.about and (len(given.about) != 2 or given.about[0] != "server"):
+        raise OptionError(
+            f"doctor knows nothing about '{' '.join(given.about)}': it is 'doctor' or 'doctor server ID'."
+        )
+    with _patient(given) as patient:
+        if given.about:
+            return findings.show(explain(patient, given.about[1]))
+        return findings.show(findings.by_priority(examine(patient)))
+
+
+def _audit(given: argparse.Namespace) -> int:
+    from pileus.doctor import findings
+    from pileus.doctor.audit import audit
+
+    with _patient(given) as patient:
+        found = audit(patient)
+    if not found:
+        sys.stdout.write("Rows, guests, disks, ports, OVN and allocations agree.\n")
+    return findings.show(found)
+
+
+@contextmanager
+def _patient(given: argparse.Namespace) -> Iterator[Patient]:
+    from pileus.doctor.patient import NoAnswer, Patient
+    from pileus.operate.options import OptionError
+
+    with closing(Patient(_state_dir(given))) as patient:
+        try:
+            yield patient
+        except NoAnswer as error:
+            raise OptionError(str(error)) from None
+
+
 def _serve(_given: argparse.Namespace) -> int:
     import msgspec
 
@@ -221,7 +269,16 @@ def _openstack(given: argparse.Namespace) -> int:
     os.execv(client, [str(client), *given.arguments])  # noqa: S606
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "serve": _serve, "routes": _routes, "openstack": _openstack}
+_COMMANDS = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "doctor": _doctor,
+    "audit": _audit,
+    "serve": _serve,
+    "routes": _routes,
+    "openstack": _openstack,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -123,7 +123,7 @@ def test_an_interrupted_second_start_keeps_the_state(pileus: Command) -> None:
     pileus.ok("up", "--sim", "--port", port)
     pileus.ok("down")
     starting = pileus.begin("up", "--sim", "--port", port)
-    until(lambda: (pileus.state_dir / "run/pileus.json").exists())
+    until(lambda: bool(processes_of(pileus.state_dir)[1:]))
     starting.send_signal(signal.SIGINT)
     starting.communicate(timeout=30)
     assert processes_of(pileus.state_dir) == []

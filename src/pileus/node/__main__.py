@@ -81,7 +81,7 @@ def run(given: argparse.Namespace) -> None:
 
 def _host(given: argparse.Namespace, name: str, agent_url: str, control: ControlPlane, place: Path) -> Host:
     if given.sim:
-        return SimulatedHost(simulated_facts(name, agent_url), place / "knobs.json")
+        return SimulatedHost(simulated_facts(name, agent_url), place / "knobs.json", place / "guests")
     from pileus.node.libvirt_host import LibvirtHost, Place
     from pileus.node.vm import Machine
 

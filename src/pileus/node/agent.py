@@ -107,7 +107,9 @@ class Agent:
         with self._lock:
             if self._stop.is_set():
                 return
-            for guest_id in [*wanted, *(set(self._seen) | set(self.page.done)) - set(wanted)]:
+            # One that failed before anything of it was there is only in the reports; its removal is waited for too.
+            known = set(self._seen) | set(self.page.done) | (set(self._reported) - self._gone)
+            for guest_id in [*wanted, *known - set(wanted)]:
                 if guest_id not in self._busy and self._is_due(guest_id, wanted):
                     self._busy[guest_id] = "waiting"
                     self._pool.submit(self._drive, guest_id)

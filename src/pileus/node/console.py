@@ -1,4 +1,4 @@
-"""The agent's own small server: console logs, and console streams as WebSockets.
+"""The agent's own small server: console logs, console streams as WebSockets, what a guest asked of metadata.
 
 Only the control plane may call: it shows the hash of the host's token, which is all that it keeps of it.
 """
@@ -31,6 +31,17 @@ class ConsoleLog:
         limit = req.get_param_as_int("limit", min_value=0, default=MAX_LOG) or 0
         resp.data = await asyncio.to_thread(_host(self._hosts, host).console_log, guest_id, min(limit, MAX_LOG))
         resp.content_type = "application/octet-stream"
+
+
+class MetadataAsked:
+    """GET /{host}/guests/{guest_id}/metadata-requests -> the last ones, as a JSON list of lines."""
+
+    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+        self._hosts, self._token = hosts, token
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
+        _check(req, self._token)
+        resp.media = _host(self._hosts, host).metadata_asked(guest_id)
 
 
 class Vnc:
@@ -88,5 +99,6 @@ def make_app(hosts: Mapping[str, Host], token: str) -> Any:
     """For all hosts of one agent process: a real one has one, a simulating one may have many."""
     app: Any = falcon.asgi.App()
     app.add_route("/{host}/guests/{guest_id}/console-log", ConsoleLog(hosts, token))
+    app.add_route("/{host}/guests/{guest_id}/metadata-requests", MetadataAsked(hosts, token))
     app.add_route("/{host}/guests/{guest_id}/vnc", Vnc(hosts, token))
     return app

@@ -15,6 +15,7 @@ reported as done.
 The control plane keeps no token, only its hash; with that hash (`proof`) as X-Pileus-Host-Token it calls the agent:
 
     GET       {agent_url}/guests/{guest}/console-log?limit=BYTES -> the log's last bytes
+    GET       {agent_url}/guests/{guest}/metadata-requests -> JSON list of the last ones: time, path, status
     WebSocket {agent_url}/guests/{guest}/vnc                     the guest's screen
 """
 

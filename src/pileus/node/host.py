@@ -76,6 +76,9 @@ class Host(Protocol):
     def console_log(self, guest_id: str, limit: int) -> bytes:
         """The last `limit` bytes that the guest printed."""
 
+    def metadata_asked(self, guest_id: str) -> list[str]:
+        """What the guest last asked of metadata: time, path and status of each request."""
+
     def watch(self, wake: Callable[[], None]) -> None:
         """Call `wake` whenever `see` may give something new."""
 

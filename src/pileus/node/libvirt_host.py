@@ -106,7 +106,7 @@ class LibvirtHost:
         return found
 
     def _seen(self, guest_id: str, domain: Any, wired: frozenset[str]) -> Seen:
-        state = _state_of(domain)
+        state = state_of(domain)
         live = self._live_of(guest_id, domain)
         here = tuple(port for port in live.nics if port in wired) if state in _ALIVE else ()
         return Seen(state=state, nics=live.nics, wired=here, vnc_port=live.vnc_port if state in _ALIVE else None)
@@ -215,6 +215,9 @@ class LibvirtHost:
             data = _tail(log_file.with_name("console.log.0"), limit - len(data)) + data
         return data
 
+    def metadata_asked(self, guest_id: str) -> list[str]:
+        return self._metadata.asked(guest_id)
+
     def problems(self) -> tuple[str, ...]:
         return self._metadata.problems()
 
@@ -257,7 +260,7 @@ class LibvirtHost:
         return int(live | libvirt.VIR_DOMAIN_AFFECT_CONFIG)
 
 
-def _state_of(domain: Any) -> GuestState:
+def state_of(domain: Any) -> GuestState:
     state, reason = domain.state()
     if state in _STATES:
         return _STATES[state]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
@@ -22,6 +24,8 @@ from pileus.node.host import HostError
 log = structlog.get_logger("pileus.metadata")
 IPV4 = "169.254.169.254"
 IPV6 = "fe80::a9fe:a9fe"
+_REMEMBERED = 8
+"""Requests of one guest that are kept for who asks what it asked for."""
 _PARALLEL = 32
 """Requests of one network that are answered at the same time; the others wait."""
 
@@ -33,12 +37,14 @@ class MetadataServers:
         self._place = place
         self._networks: dict[str, _Network] = {}
         self._guests: Mapping[str, GuestSpec] = {}
+        self._asked: dict[str, deque[str]] = {}
         self._failed: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def ensure(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
         with self._lock:
             self._guests = {guest.id: guest for guest in guests}
+            self._asked = {guest: lines for guest, lines in self._asked.items() if guest in self._guests}
             wanted = {port.network_id: port for port in ports}
             for network_id in set(self._networks) - set(wanted):
                 self._networks.pop(network_id).close()
@@ -55,7 +61,7 @@ class MetadataServers:
             known.close()
         try:
             sockets = namespace.ensure(self._place, port, (IPV4, IPV6))
-            self._networks[network_id] = _Network(port, sockets, self._guest)
+            self._networks[network_id] = _Network(port, sockets, self._guest, self._note)
             self._failed.pop(network_id, None)
         except (OSError, HostError) as error:
             if self._failed.get(network_id) != str(error):
@@ -64,6 +70,13 @@ class MetadataServers:
 
     def _guest(self, guest_id: str) -> GuestSpec | None:
         return self._guests.get(guest_id)
+
+    def _note(self, guest_id: str, line: str) -> None:
+        self._asked.setdefault(guest_id, deque(maxlen=_REMEMBERED)).append(line)
+
+    def asked(self, guest_id: str) -> list[str]:
+        """The last requests of a guest: time, path, status."""
+        return list(self._asked.get(guest_id, ()))
 
     def problems(self) -> tuple[str, ...]:
         return tuple(
@@ -77,8 +90,10 @@ class MetadataServers:
 
 
 class _Network:
-    def __init__(self, port: MetadataPort, sockets: Sequence[socket.socket], guest: Any) -> None:
-        self.port = port
+    def __init__(
+        self, port: MetadataPort, sockets: Sequence[socket.socket], guest: Any, note: Callable[[str, str], None]
+    ) -> None:
+        self.port, self.note = port, note
         self._servers = [_Server(each, self, guest) for each in sockets]
 
     def same_place(self, port: MetadataPort) -> bool:
@@ -151,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(405, "text/plain", b"Metadata can only be read.\n")
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
+        guest_id = self.server.network.guest_id(self.client_address[0])
+        if guest_id is not None:
+            at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.server.network.note(guest_id, f"{at} {self.path[:80]} {status}")
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

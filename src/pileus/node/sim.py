@@ -38,13 +38,21 @@ class Guest(msgspec.Struct, kw_only=True):
     log: list[str] = []
 
 
-class SimulatedHost:
-    """Thread-safe; what it holds is gone with the process, as memory is when a host restarts."""
+class Kept(msgspec.Struct):
+    """A guest as its file has it."""
 
-    def __init__(self, facts: HostFacts, knobs: Path | None = None) -> None:
-        self._facts, self._knobs_file = facts, knobs
-        self._guests: dict[str, Guest] = {}
-        self._specs: dict[str, GuestSpec] = {}
+    guest: Guest
+    spec: GuestSpec
+
+
+class SimulatedHost:
+    """Thread-safe. With `memory`, a directory, guests outlive the agent as real ones do: a file for each."""
+
+    def __init__(self, facts: HostFacts, knobs: Path | None = None, memory: Path | None = None) -> None:
+        self._facts, self._knobs_file, self._memory = facts, knobs, memory
+        kept = kept_guests(memory) if memory else {}
+        self._guests: dict[str, Guest] = {guest_id: each.guest for guest_id, each in kept.items()}
+        self._specs: dict[str, GuestSpec] = {guest_id: each.spec for guest_id, each in kept.items()}
         self._lock = threading.RLock()
         self._wake: Callable[[], None] = lambda: None
         self.metadata: tuple[MetadataPort, ...] = ()
@@ -66,8 +74,7 @@ class SimulatedHost:
 
     def ensure_disk(self, guest: GuestSpec) -> None:
         with self._step("ensure_disk", guest) as held:
-            if held.disk is None:
-                held.disk, held.disks_made = guest.root.sha512, held.disks_made + 1
+            self._make_disk(held, guest)
 
     def reset_disk(self, guest: GuestSpec) -> None:
         with self._step("reset_disk", guest) as held:
@@ -77,8 +84,7 @@ class SimulatedHost:
 
     def start(self, guest: GuestSpec) -> None:
         with self._step("start", guest) as held:
-            if held.disk is None:
-                raise HostError("There is no disk to start from.")
+            self._make_disk(held, guest)
             held.nics = tuple(nic.port_id for nic in guest.nics)
             held.log += [f"pileus simulated guest {guest.name}", "booting", f"{guest.name} login:"]
             self._set(held, "running")
@@ -130,11 +136,14 @@ class SimulatedHost:
         with self._lock:
             self._guests.pop(guest_id, None)
             self._specs.pop(guest_id, None)
+            if self._memory:
+                _file(self._memory, guest_id).unlink(missing_ok=True)
 
     def crash(self, guest_id: str) -> None:
         """The guest dies by itself."""
         with self._lock:
             self._set(self._guests[guest_id], "crashed")
+            self._keep(guest_id)
         self._wake()
 
     def serve_metadata(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
@@ -144,6 +153,9 @@ class SimulatedHost:
         with self._lock:
             guest = self._guests.get(guest_id)
             return "".join(f"{line}\n" for line in guest.log).encode()[-limit:] if guest else b""
+
+    def metadata_asked(self, guest_id: str) -> list[str]:
+        return []
 
     def watch(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -162,6 +174,17 @@ class SimulatedHost:
 
     def close(self) -> None:
         return None
+
+    def _make_disk(self, held: Guest, guest: GuestSpec) -> None:
+        if held.disk is None:
+            held.disk, held.disks_made = guest.root.sha512, held.disks_made + 1
+
+    def _keep(self, guest_id: str) -> None:
+        if self._memory is None:
+            return
+        new = _file(self._memory, guest_id).with_suffix(".new")
+        new.write_bytes(msgspec.json.encode(Kept(self._guests[guest_id], self._specs[guest_id])))
+        new.replace(_file(self._memory, guest_id))
 
     def _set(self, held: Guest, state: GuestState) -> None:
         held.state, held.has_domain = state, True
@@ -192,5 +215,17 @@ class _Step:
         return self._host._guests.setdefault(self._guest.id, Guest())
 
     def __exit__(self, *_: object) -> None:
+        if self._verb != "remove":
+            self._host._keep(self._guest.id)
         self._host._lock.release()
         self._host._wake()
+
+
+def kept_guests(memory: Path) -> dict[str, Kept]:
+    """The guests of a simulated host, by id."""
+    memory.mkdir(parents=True, exist_ok=True)
+    return {file.stem: msgspec.json.decode(file.read_bytes(), type=Kept) for file in memory.glob("*.json")}
+
+
+def _file(memory: Path, guest_id: str) -> Path:
+    return memory / f"{guest_id}.json"

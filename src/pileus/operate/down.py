@@ -52,7 +52,6 @@ def _stop_serving(state_dir: Path) -> bool:
         end(psutil.Process(found.pid), 20)
     for process in state.processes(state_dir):
         end(process, 10)
-    (state_dir / "run/pileus.json").unlink(missing_ok=True)
     return found is not None
 
 

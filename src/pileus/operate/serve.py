@@ -66,7 +66,6 @@ def serve(settings: Settings) -> int:
         cloud.close()
         if machine:
             machine.release()
-        (settings.state_dir / "run" / "pileus.json").unlink(missing_ok=True)
     return 0
 
 

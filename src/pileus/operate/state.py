@@ -117,15 +117,25 @@ def note_running(settings: Settings) -> None:
     write_private(settings.state_dir / "run" / "pileus.json", msgspec.json.encode(running, enc_hook=str).decode())
 
 
-def running(state_dir: Path) -> Running | None:
-    """Who serves this directory now, if anybody does."""
+def noted(state_dir: Path) -> Running | None:
+    """Who served this directory last, with which settings."""
     try:
         raw = (state_dir / "run" / "pileus.json").read_bytes()
-        found = msgspec.json.decode(raw, type=Running, dec_hook=lambda kind, value: kind(value))
-        process = psutil.Process(found.pid)
-    except (OSError, msgspec.DecodeError, psutil.NoSuchProcess):
+        return msgspec.json.decode(raw, type=Running, dec_hook=lambda kind, value: kind(value))
+    except (OSError, msgspec.DecodeError):
         return None
-    alive = abs(process.create_time() - found.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+
+
+def running(state_dir: Path) -> Running | None:
+    """Who serves this directory now, if anybody does."""
+    found = noted(state_dir)
+    if found is None:
+        return None
+    try:
+        process = psutil.Process(found.pid)
+        alive = abs(process.create_time() - found.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
     return found if alive else None
 
 

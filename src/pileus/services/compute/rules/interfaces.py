@@ -198,6 +198,17 @@ def detach(tx: Tx, caller: Caller, server: ServerRow, port_id: str) -> None:
     tx.wake(f"host:{server.host}")
 
 
+def port_deleted(tx: Tx, server_id: str, port_id: str) -> None:
+    """Network has deleted a port: the server that had it is one NIC poorer."""
+    server = store.server_by_id(tx, server_id)
+    if server is None or server.deleted_at is not None:
+        return
+    rest = [nic for nic in server.nics if nic.port_id != port_id]
+    if len(rest) < len(server.nics):
+        store.update_server(tx, server, {"nics": rest, "generation": server.generation + 1})
+        tx.wake(f"host:{server.host}")
+
+
 def ports_of(tx: Tx, server: ServerRow) -> list[network.PortDetail]:
     return list(network.ports_of_devices(tx, [server.id]).get(server.id, ()))
 

@@ -129,4 +129,4 @@ def update_port(tx: Tx, caller: Caller, request: Request, port: PortRow, body: P
 @api.delete("/ports/{port_id}", policy="delete_port", load=rules.visible_port, target=port_target)
 def delete_port(tx: Tx, caller: Caller, request: Request, port: PortRow) -> None:
     rules.check_deletable(port)
-    frame.deleting(PORT, tx, caller, request, port, lambda: rules.delete_port(tx, caller, port.id))
+    frame.deleting(PORT, tx, caller, request, port, lambda: rules.delete_with_nic(tx, caller, port))

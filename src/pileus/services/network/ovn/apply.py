@@ -78,10 +78,14 @@ class Northbound:
         self._seen: dict[UUID, _Seen] = {}
         self._sources: dict[Key, Any] = {}
 
+    def differences(self, desired: Rows) -> Changes:
+        """What would make our rows those. Raises OSError."""
+        self._db.refresh()
+        return diff(self._actual(desired), desired)
+
     def synchronise(self, desired: Rows) -> Changes:
         """Make our rows those. Foreign rows stay, also where rows of ours refer to them. Raises OSError."""
-        self._db.refresh()
-        changes = diff(self._actual(desired), desired)
+        changes = self.differences(desired)
         if changes:
             self._db.commit(lambda transaction: self._write(transaction, changes))
         return changes

@@ -150,6 +150,15 @@ def delete_port(tx: Tx, caller: Caller, port_id: str) -> None:
         remove(tx, port)
 
 
+def delete_with_nic(tx: Tx, caller: Caller, port: PortRow) -> None:
+    """What a user deletes: a server that has the port loses its NIC."""
+    remove(tx, port)
+    if port.device_owner.startswith("compute:"):
+        from pileus.services.compute import rules as compute  # compute stands on network
+
+        compute.port_deleted(tx, port.device_id, port.id)
+
+
 def remove(tx: Tx, port: PortRow) -> None:
     store.free_floating_ips(tx, port.id)
     address_store.release(tx, port.id)
