@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +16,7 @@ from pileus.services.identity.store import projects, rows, users
 from pileus.services.identity.types.projects import ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 from pileus.services.identity.types.users import GroupRow, UserRow
+from tests.support.postgres import DATABASES, new_url
 
 PARENTS = {"p1": "d1", "p2": "p1", "p3": "p2", "q1": "d2", "q2": "q1"}
 DOMAINS = ("d1", "d2")
@@ -40,10 +40,9 @@ given_roles = st.builds(
 Pairs = set[tuple[str, str]]
 
 
-@pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    path: Path = tmp_path_factory.mktemp("identity")
-    found = Database(f"sqlite:///{path}/pileus.db")
+@pytest.fixture(scope="module", params=DATABASES)
+def db(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Database]:
+    found = Database(new_url(request.param, tmp_path_factory.mktemp("identity")))
     found.create_tables()
     with found.write() as tx:
         for domain in DOMAINS:
@@ -57,7 +56,8 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Database:
             rows.insert(tx, UserRow(user, user, "d1", True, None, None, None, None, {}, {}))
         for group in GROUPS:
             rows.insert(tx, GroupRow(group, group, "d1", "", {}))
-    return found
+    yield found
+    found.close()
 
 
 def above(project: str) -> Iterator[str]:

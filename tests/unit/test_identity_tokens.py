@@ -2,6 +2,7 @@
 
 import base64
 import string
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pileus.services.identity.store import rows, users
 from pileus.services.identity.store import tokens as store
 from pileus.services.identity.types.credentials import AccessRuleRow
 from pileus.services.identity.types.tokens import Auth, Claims, DomainRef, Identity, PasswordMethod, PasswordUser
+from tests.support.postgres import DATABASES, new_url
 
 ids = st.one_of(
     st.text("0123456789abcdef", min_size=32, max_size=32),
@@ -52,13 +54,14 @@ def test_times_come_back(stamp: int) -> None:
     assert tokens.stamp_of(tokens.time_of(stamp)) == stamp
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Database:
-    found = Database(f"sqlite:///{tmp_path}/pileus.db")
+@pytest.fixture(params=DATABASES)
+def db(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
+    found = Database(new_url(request.param, tmp_path))
     found.create_tables()
     with found.write() as tx:
         bootstrap(tx, Settings(), "secret", [("keystone", "identity", "http://cloud/identity")])
-    return found
+    yield found
+    found.close()
 
 
 def log_in(db: Database, life: timedelta = timedelta(hours=1)) -> str:
@@ -86,10 +89,12 @@ def test_a_change_by_another_process_is_seen_at_once(db: Database) -> None:
     token = log_in(db)
     with db.read() as tx:
         tokens.authenticate(tx, token, None)
-    with Database(db.url).write() as tx:
+    other = Database(db.url)
+    with other.write() as tx:
         admin = users.by_name(tx, "default", "admin")
         assert admin is not None
         rows.update(tx, admin, {"enabled": False})
+    other.close()
     with db.read() as tx, pytest.raises(Unauthorized):
         tokens.authenticate(tx, token, None)
 
