@@ -57,7 +57,7 @@ class Rows:
 
     def router(self, **fields: Any) -> str:
         values = {
-            "name": "r", "admin_state_up": True, "status": "BUILD", "distributed": False, "ha": False,
+            "name": "r", "admin_state_up": True, "status": "BUILD",
             "enable_snat": True, "gateway_port_id": None, "routes": [], "availability_zone_hints": [],
         }  # fmt: skip
         return self._insert(t.routers, **{**values, **fields})

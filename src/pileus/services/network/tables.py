@@ -188,8 +188,6 @@ routers = sa.Table(
     sa.Column("name", Name, nullable=False),
     sa.Column("admin_state_up", sa.Boolean, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("distributed", sa.Boolean, nullable=False),
-    sa.Column("ha", sa.Boolean, nullable=False),
     sa.Column("enable_snat", sa.Boolean, nullable=False),
     # of device_owner network:router_gateway; its fixed IPs are the gateway's. The router's interfaces are the ports
     # with device_owner network:router_interface and the router's id as device_id.

@@ -52,8 +52,6 @@ def view(tx: Tx, caller: Caller, rows: Sequence[RouterRow]) -> list[Router]:
             status=row.status,
             external_gateway_info=gateway_info(row),
             routes=row.routes,
-            distributed=row.distributed,
-            ha=row.ha,
             availability_zones=zones,
             availability_zone_hints=row.availability_zone_hints,
             tags=tags[row.id],

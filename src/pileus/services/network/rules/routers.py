@@ -1,4 +1,4 @@
-"""Routers: gateways with source NAT, extra routes, flags."""
+"""Routers: gateways with source NAT, extra routes."""
 
 from __future__ import annotations
 
@@ -36,8 +36,6 @@ def create_router(tx: Tx, caller: Caller, wish: RouterCreate) -> RouterRow:
         name=wish.name,
         admin_state_up=wish.admin_state_up,
         status="ACTIVE",
-        distributed=wish.distributed is True,
-        ha=wish.ha is True,
         enable_snat=True,
         gateway_port_id=None,
         routes=[],
@@ -58,15 +56,6 @@ def update_router(tx: Tx, caller: Caller, router: RouterRow, body: RouterUpdate)
     values = given(body, "name", "admin_state_up")
     if body.description is not UNSET:
         values["description"] = body.description or ""
-    for flag in ("distributed", "ha"):
-        wanted = getattr(body, flag)
-        if isinstance(wanted, bool) and wanted != getattr(router, flag):
-            if values.get("admin_state_up", router.admin_state_up):
-                raise BadRequest(
-                    f"Router {router.id} must have admin_state_up false before '{flag}' is changed.",
-                    code="BadRequest",
-                )
-            values[flag] = wanted
     if body.external_gateway_info is not UNSET:
         assert not isinstance(body.external_gateway_info, type(UNSET))
         router = set_gateway(tx, caller, router, body.external_gateway_info)

@@ -24,8 +24,6 @@ class RouterCreate(Wish, kw_only=True):
     name: Name = ""
     admin_state_up: bool = True
     external_gateway_info: GatewayWish | Unset | None = UNSET
-    distributed: bool | Unset | None = UNSET
-    ha: bool | Unset | None = UNSET
     availability_zone_hints: list[str] | Unset = UNSET
 
 
@@ -34,8 +32,6 @@ class RouterUpdate(Update, kw_only=True):
     name: Name | Unset = UNSET
     admin_state_up: bool | Unset = UNSET
     external_gateway_info: GatewayWish | Unset | None = UNSET
-    distributed: bool | Unset | None = UNSET
-    ha: bool | Unset | None = UNSET
     routes: Routes | Unset | None = UNSET
 
 
@@ -56,8 +52,6 @@ class Router(Shown, kw_only=True):
     status: str
     external_gateway_info: dict[str, Any] | None
     routes: list[RouteEntry]
-    distributed: bool
-    ha: bool
     availability_zones: list[str]
     availability_zone_hints: list[str]
     tags: list[str]

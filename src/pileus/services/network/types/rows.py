@@ -180,8 +180,6 @@ class RouterRow(msgspec.Struct):
     name: str
     admin_state_up: bool
     status: str
-    distributed: bool
-    ha: bool
     enable_snat: bool
     gateway_port_id: str | None
     routes: list[RouteEntry]
