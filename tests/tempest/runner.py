@@ -99,6 +99,8 @@ def configure(cloud: Cloud, folder: Path) -> None:
                 "change_password": False,
             },
             "network": {"public_network_id": public.id, "floating_network_name": "public"},
+            "image": {"disk_formats": "raw", "container_formats": "bare,ovf,ova,docker"},
+            "image-feature-enabled": {"image_format_enforcement": False},
             "network-feature-enabled": {"api_extensions": ",".join(extensions), "ipv6_subnet_attributes": True},
             "validation": {
                 "run_validation": cloud.mode == "real",
