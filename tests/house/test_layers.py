@@ -82,7 +82,7 @@ def is_route(decorator: ast.expr) -> bool:
     )  # fmt: skip
 
 
-def test_options_are_few_and_explained() -> None:
+def test_w69_options_are_few_and_explained() -> None:
     """Story W69."""
     assert len(Settings.__struct_fields__) <= MAX_OPTIONS
     text = (SOURCE / "core" / "config.py").read_text()
@@ -90,7 +90,7 @@ def test_options_are_few_and_explained() -> None:
         assert re.search(rf'^    {name}: .*\n    """', text, re.M), f"option {name} has no reason beside it"
 
 
-def test_no_test_asserts_calls() -> None:
+def test_w68_no_test_asserts_calls() -> None:
     """Story W68: behaviour only."""
     for file in (ROOT / "tests").rglob("*.py"):
         if file == Path(__file__):

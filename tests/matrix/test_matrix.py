@@ -66,7 +66,7 @@ def allowed_by_facts(service: str, rule: str, persona: str) -> bool:
 
 
 @pytest.mark.parametrize(("service", "rule"), cases(services()), ids=lambda value: getattr(value, "prefix", value))
-def test_each_persona(service: Service, rule: str) -> None:
+def test_w40_each_persona(service: Service, rule: str) -> None:
     assert service.policy is not None
     wrong = {}
     for name in personas.PERSONAS:
