@@ -13,8 +13,10 @@ from pileus.services.compute.api import interfaces as interfaces
 from pileus.services.compute.api import keypairs as keypairs
 from pileus.services.compute.api import metadata as metadata
 from pileus.services.compute.api import migrations as migrations
+from pileus.services.compute.api import networks as networks
 from pileus.services.compute.api import quotas as quotas
 from pileus.services.compute.api import removed as removed
+from pileus.services.compute.api import security_groups as security_groups
 from pileus.services.compute.api import server_actions as server_actions
 from pileus.services.compute.api import server_groups as server_groups
 from pileus.services.compute.api import servers as servers
