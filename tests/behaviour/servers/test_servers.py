@@ -1,12 +1,25 @@
 """Servers from their making to their end, with a host that the test plays."""
 
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
-from tests.support.compute_cloud import BIG_FLAVOR, NETWORK, Cloud
+import sqlalchemy as sa
+from tests.support.compute_cloud import BIG_FLAVOR, NETWORK, SUBNET, Cloud
+from tests.support.network_rows import Rows
+from tests.support.personas import PROJECT
+from tests.support.postgres import DATABASES, new_url
+
+from pileus.services.compute import reconcile
+from pileus.services.network.tables import floating_ips
 
 
-@pytest.fixture
-def cloud() -> Cloud:
-    return Cloud()
+@pytest.fixture(params=DATABASES)
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
+    made = Cloud(new_url(request.param, tmp_path))
+    yield made
+    made.db.close()
 
 
 def test_a_server_becomes_active_when_it_runs_and_all_its_ports_are_wired(cloud: Cloud) -> None:
@@ -285,3 +298,86 @@ def test_a_console_is_opened_by_a_token(cloud: Cloud) -> None:
     output = cloud.act(made["id"], "os-getConsoleOutput", {"length": 5})
     assert output.status_code == 503
     assert "does not give its console log" in output.json()["serviceUnavailable"]["message"]
+
+
+def test_lists_are_paged_sorted_and_filtered(cloud: Cloud) -> None:
+    host = cloud.host()
+    for name, tags in (("b", ["red"]), ("a", ["red", "blue"]), ("c", [])):
+        cloud.create(name=name, tags=tags, metadata={"name": name})
+    host.settle()
+
+    def names(query: str, **more: str) -> list[str]:
+        answer = cloud.call("GET", f"/servers/detail?{query}", **more)  # type: ignore[arg-type]
+        assert answer.status_code == 200, answer.text
+        return [server["name"] for server in answer.json()["servers"]]
+
+    assert names("") == ["c", "a", "b"]
+    assert names("sort_key=display_name&sort_dir=asc") == ["a", "b", "c"]
+    first = cloud.call("GET", "/servers?sort_key=display_name&sort_dir=asc&limit=2").json()
+    assert [server["name"] for server in first["servers"]] == ["a", "b"]
+    after = first["servers_links"][0]["href"].split("?")[1]
+    assert names(after) == ["c"]
+    assert names("tags=red,blue") == ["a"]
+    assert sorted(names("tags-any=red,blue")) == ["a", "b"]
+    assert sorted(names("not-tags=red,blue")) == ["b", "c"]
+    assert names("not-tags-any=red,blue") == ["c"]
+    assert sorted(names("name=[ab]")) == ["a", "b"]
+    assert names("ip=10.0.0.10$") == ["b"]
+    assert names("host=h1&flavor=1&status=ACTIVE", token="project-admin") == ["c", "a", "b"]
+    assert names("flavor=2") == []
+    assert names("locked=True") == []
+    assert names("power_state=1&vm_state=active", version="2.83") == ["c", "a", "b"]
+    assert names("changes-since=2100-01-01T00:00:00Z") == []
+    assert names("all_tenants=1", token="project-admin@p2") == ["c", "a", "b"]
+    assert cloud.call("GET", "/servers?sort_key=host").status_code == 403
+
+
+def test_a_port_that_is_there_is_taken_and_given_back(cloud: Cloud) -> None:
+    host = cloud.host()
+    with cloud.db.write() as tx:
+        rows = Rows(tx)
+        port = rows.port(NETWORK, (SUBNET, "10.0.0.99"), project_id=PROJECT, device_id="", device_owner="")
+    server = cloud.active(host, networks=[{"port": port, "tag": "uplink"}])
+    assert [address["addr"] for address in server["addresses"]["private"]] == ["10.0.0.99"]
+    taken = cloud.create_answer(networks=[{"port": port}])
+    assert taken.status_code == 409
+    assert cloud.call("DELETE", f"/servers/{server['id']}").status_code == 204
+    host.settle()
+    again = cloud.active(host, networks=[{"port": port}])
+    assert [address["addr"] for address in again["addresses"]["private"]] == ["10.0.0.99"]
+
+
+def test_a_floating_ip_goes_with_the_deletion_of_its_server(cloud: Cloud) -> None:
+    """W13: one commit takes the server's ports and the way of the floating IP to them."""
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    with cloud.db.write() as tx:
+        rows = Rows(tx)
+        outside = rows.network(physical_network="public", project_id=PROJECT)
+        subnet = rows.subnet(outside, "172.24.4.0/24", project_id=PROJECT)
+        port = host.guest(server_id).nics[0].port_id
+        floating = rows.floating_ip(
+            outside, subnet, "172.24.4.5", port_id=port, fixed_ip_address="10.0.0.10", project_id=PROJECT
+        )
+    kinds = [(a["addr"], a["OS-EXT-IPS:type"]) for a in cloud.show(server_id)["addresses"]["private"]]
+    assert kinds == [("10.0.0.10", "fixed"), ("172.24.4.5", "floating")]
+    documents = host.guest(server_id).documents
+    assert documents is not None
+    assert documents.ec2["public-ipv4"] == "172.24.4.5"
+    assert cloud.call("DELETE", f"/servers/{server_id}").status_code == 204
+    with cloud.db.read() as tx:
+        led = tx.execute(sa.select(floating_ips.c.port_id).where(floating_ips.c.id == floating)).scalar()
+    assert led is None
+
+
+def test_a_task_that_no_report_ends_is_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    cloud.act(server_id, "os-stop")
+    host.report(host.done(host.guest(server_id), state="running"))
+    reconcile.end_stuck(cloud.db)
+    assert cloud.show(server_id)["OS-EXT-STS:task_state"] == "powering-off"
+    monkeypatch.setattr(reconcile, "PATIENCE", timedelta(0))
+    reconcile.end_stuck(cloud.db)
+    shown = cloud.show(server_id)
+    assert (shown["status"], shown["OS-EXT-STS:task_state"]) == ("ACTIVE", None)
