@@ -20,6 +20,7 @@ networks = st.one_of(
 macs = st.binary(min_size=6, max_size=6).map(lambda raw: bytes([raw[0] & 0xFE]) + raw[1:]).filter(any)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 20), st.sets(st.integers(0, 70)))
 def test_the_next_address_is_free_and_of_the_pool(first: int, size: int, taken: set[int]) -> None:
     pool = Range(first, first + size)
@@ -31,6 +32,7 @@ def test_the_next_address_is_free_and_of_the_pool(first: int, size: int, taken: 
         assert found not in taken
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.data())
 def test_a_pool_gives_each_address_once_whatever_is_freed_between(size: int, data: st.DataObject) -> None:
     pool, held = Range(10, 9 + size), set[int]()
@@ -45,6 +47,7 @@ def test_a_pool_gives_each_address_once_whatever_is_freed_between(size: int, dat
             held.add(found)
 
 
+@settings(deadline=None)
 @given(networks, st.data())
 def test_default_pools_are_all_hosts_but_the_gateway(network: addresses.Cidr, data: st.DataObject) -> None:
     whole = addresses.hosts(network)
@@ -59,12 +62,14 @@ def test_default_pools_are_all_hosts_but_the_gateway(network: addresses.Cidr, da
         assert not any(int(ipaddress.ip_address(gateway)) in pool for pool in pools)
 
 
+@settings(deadline=None)
 @given(networks)
 def test_default_pools_are_good_pools(network: addresses.Cidr) -> None:
     pools = addresses.default_pools(network, str(addresses.default_gateway(network)))
     assert addresses.checked_pools(pools, network) == pools
 
 
+@settings(deadline=None)
 @given(networks, st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1, max_size=4))
 def test_pools_are_inside_apart_and_in_order_or_refused(network: addresses.Cidr, ends: list[tuple[int, int]]) -> None:
     kind, first, most = (
@@ -82,11 +87,13 @@ def test_pools_are_inside_apart_and_in_order_or_refused(network: addresses.Cidr,
     assert all(a.last < b.first for a, b in pairwise(found))
 
 
+@settings(deadline=None)
 @given(st.one_of(ipv4, ipv6), st.one_of(ipv4, ipv6))
 def test_packed_addresses_sort_as_numbers(a: addresses.Ip, b: addresses.Ip) -> None:
     assert (addresses.pack(a) < addresses.pack(b)) == (int(a) < int(b))
 
 
+@settings(deadline=None)
 @given(ipv6.map(lambda a: ipaddress.ip_network((a, 64), strict=False)), macs, macs)
 def test_eui64_is_of_the_prefix_and_differs_by_mac(network: ipaddress.IPv6Network, one: bytes, other: bytes) -> None:
     first, second = addresses.eui64(network, one.hex(":")), addresses.eui64(network, other.hex(":"))
@@ -94,12 +101,14 @@ def test_eui64_is_of_the_prefix_and_differs_by_mac(network: ipaddress.IPv6Networ
     assert (first == second) == (one == other)
 
 
+@settings(deadline=None)
 @given(macs)
 def test_a_mac_is_read_in_all_its_forms(raw: bytes) -> None:
     for text in (raw.hex(":"), raw.hex("-"), raw.hex().upper()):
         assert addresses.checked_mac(text) == raw.hex(":")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_what_is_no_mac_is_refused(text: str) -> None:
     try:
@@ -115,7 +124,7 @@ def test_group_and_empty_macs_are_refused(text: str) -> None:
         addresses.checked_mac(text)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(8, 12), min_size=1, max_size=20))
 def test_prefixes_cut_from_a_pool_never_overlap(lengths: list[int]) -> None:
     """A pool of 2**8 /16s (as /8): prefixes of mixed lengths until none is left."""

@@ -1,7 +1,7 @@
 """Security group rules: what is taken, what is refused, and when two are the same."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pileus.core.errors import BadRequest
@@ -19,6 +19,7 @@ def rule(**fields: object) -> SecurityGroupRuleCreate:
     return SecurityGroupRuleCreate(security_group_id="g", **{"direction": "ingress", **fields})  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["ingress", "egress", "EGRESS", "up"]),
     st.sampled_from([None, "IPv4", "IPv6", "ipv6", "IPX"]),
