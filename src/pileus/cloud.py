@@ -16,6 +16,7 @@ from pileus.services.compute import rules as compute_rules
 from pileus.services.compute.api import console, node
 from pileus.services.identity import api as identity
 from pileus.services.identity import bootstrap as identity_bootstrap
+from pileus.services.identity import reconcile as identity_reconcile
 from pileus.services.identity import tokens
 from pileus.services.image import api as image
 from pileus.services.image import reconcile as image_reconcile
@@ -65,6 +66,7 @@ class Cloud:
     def reconcilers(self) -> list[Reconciler]:
         northbound, southbound = self._ovn()
         return [
+            *identity_reconcile.reconcilers(self.db),
             *compute_reconcile.reconcilers(self.db, self.settings),
             *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound),
             *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),

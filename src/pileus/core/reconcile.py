@@ -17,7 +17,7 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from pileus.core.db import Database, Id, Time, metadata, now
+from pileus.core.db import Database, Id, Time, Tx, metadata
 from pileus.core.watch import Watch
 
 log = structlog.get_logger("pileus.reconcile")
@@ -45,53 +45,70 @@ class Reconciler(msgspec.Struct):
 
 
 class Controller:
-    """Runs reconcilers, each in a thread of its own, each only while this process holds its lease."""
+    """Runs reconcilers, each in a thread of its own, each only while this process holds its lease.
+
+    One thread more keeps all leases, in one transaction every half of their time.
+    """
 
     def __init__(self, db: Database, watch: Watch, reconcilers: Sequence[Reconciler]) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self._db, self._watch = db, watch
-        self._reconcilers = list(reconcilers)
+        self._work = {reconciler.name: _Work(reconciler) for reconciler in reconcilers}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._wakes: list[threading.Event] = []
 
     def start(self) -> None:
-        for reconciler in self._reconcilers:
-            wake = threading.Event()
-            thread = threading.Thread(target=self._loop, args=(reconciler, wake), name=reconciler.name, daemon=True)
-            self._wakes.append(wake)
-            self._threads.append(thread)
+        threads = [threading.Thread(target=self._keep_leases, name="leases", daemon=True)]
+        for work in self._work.values():
+            threads.append(threading.Thread(target=self._loop, args=(work,), name=work.reconciler.name, daemon=True))
+        for thread in threads:
             thread.start()
+        self._threads = threads
 
     def stop(self) -> None:
         """End after the runs under way, and give the leases back."""
         self._stop.set()
-        for wake in self._wakes:
-            wake.set()
+        for work in self._work.values():
+            work.wake.set()
         for thread in self._threads:
             thread.join(timeout=10)
         with self._db.write() as tx:
             tx.delete(leases, leases.c.owner == self.owner)
 
-    def _loop(self, reconciler: Reconciler, wake: threading.Event) -> None:
+    def _keep_leases(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                with self._db.write() as tx:
+                    held = {name for name in self._work if self._hold(tx, name)}
+            except Exception:
+                log.exception("leases could not be renewed")
+                held = set()
+            for name, work in self._work.items():
+                had, work.held_until = work.held, began + LEASE.total_seconds() if name in held else 0.0
+                if work.held and not had:
+                    work.wake.set()
+            self._stop.wait(LEASE.total_seconds() / 2)
+
+    def _hold(self, tx: Tx, name: str) -> bool:
+        """Take or keep the lease; False where another owner holds it."""
+        values = {"owner": self.owner, "expires_at": tx.now + LEASE}
+        mine = (leases.c.name == name) & ((leases.c.owner == self.owner) | (leases.c.expires_at < tx.now))
+        return tx.update(leases, mine, values) > 0 or tx.insert_new(leases, {"name": name, **values})
+
+    def _loop(self, work: _Work) -> None:
+        reconciler = work.reconciler
         with ExitStack() as stack:
             for topic in reconciler.topics:
-                stack.enter_context(self._watch.listening(topic, wake.set))
-            due = held_until = 0.0
-            failures = 0
+                stack.enter_context(self._watch.listening(topic, work.wake.set))
+            due, failures = 0.0, 0
             while not self._stop.is_set():
-                if time.monotonic() >= held_until - LEASE.total_seconds() / 2:
-                    held_until = time.monotonic() + LEASE.total_seconds() if self._hold(reconciler.name) else 0.0
-                if held_until and (wake.is_set() or time.monotonic() >= due):
-                    wake.clear()
+                if work.held and (work.wake.is_set() or time.monotonic() >= due):
+                    work.wake.clear()
                     failures = 0 if self._run(reconciler) else failures + 1
-                    due = time.monotonic() + (
-                        min(reconciler.interval, 0.5 * 2**failures) if failures else reconciler.interval
-                    )
-                pause = (
-                    min(due - time.monotonic(), LEASE.total_seconds() / 2) if held_until else LEASE.total_seconds() / 2
-                )
-                wake.wait(max(pause, 0.01))
+                    pause = min(reconciler.interval, 0.5 * 2**failures) if failures else reconciler.interval
+                    due = time.monotonic() + pause
+                work.wait(due)
 
     def _run(self, reconciler: Reconciler) -> bool:
         try:
@@ -101,15 +118,23 @@ class Controller:
             log.exception("a reconciler failed and will run again", reconciler=reconciler.name)
             return False
 
-    def _hold(self, name: str) -> bool:
-        """Take or keep the lease; False where another owner holds it."""
-        with self._db.write() as tx:
-            at = now()
-            values = {"owner": self.owner, "expires_at": at + LEASE}
-            mine = (leases.c.name == name) & ((leases.c.owner == self.owner) | (leases.c.expires_at < at))
-            if tx.update(leases, mine, values):
-                return True
-            held = tx.scalar(sa.select(leases.c.owner).where(leases.c.name == name))
-            if held is None:
-                tx.insert(leases, {"name": name, **values}, conflict="lease {name} was taken")
-            return held is None
+
+class _Work:
+    """One reconciler, its wake-up, and until when (monotonic seconds) this process may run it."""
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self.reconciler = reconciler
+        self.wake = threading.Event()
+        self.held_until = 0.0
+
+    @property
+    def held(self) -> bool:
+        return time.monotonic() < self.held_until
+
+    def wait(self, due: float) -> None:
+        """Until it is due or woken; while the lease is another's, wake-ups are that one's business."""
+        if self.held:
+            self.wake.wait(max(due - time.monotonic(), 0.01))
+        else:
+            self.wake.clear()
+            self.wake.wait(LEASE.total_seconds())
