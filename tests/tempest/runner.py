@@ -176,7 +176,16 @@ def run(venv: Path, folder: Path, wanted: list[str], concurrency: int) -> dict[s
     for name, status, *_ in list(csv.reader(table.splitlines()))[1:]:
         if _plain(name) in found:
             found[_plain(name)] = status
+        elif name.startswith(("setUpClass (", "tearDownClass (")):
+            _whole_class(found, name.partition("(")[2].rstrip(")"), status)
     return found
+
+
+def _whole_class(found: dict[str, str], name: str, status: str) -> None:
+    """A class that is skipped or broken as a whole is told once, for all its tests."""
+    for test in found:
+        if test.startswith(f"{name}.") and found[test] == "missing":
+            found[test] = status
 
 
 def _plain(name: str) -> str:
