@@ -8,7 +8,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class Guest:
             machine: str = "pc",
             config_drive: dict[str, bytes] | None = None,
             network: str = "",
-            extra: tuple[str, ...] = (),
+            extra: Sequence[str] = (),
         ) -> Guest:
             own = folder / f"guest-{len(guests)}"
             own.mkdir()
@@ -78,7 +78,7 @@ class Guest:
                 arguments += ["-device", device]
             if config_drive is not None:
                 drive = write_config_drive(config_drive, own / "config.iso")
-                arguments += ["-drive", f"if=virtio,file={drive},format=raw,readonly=on"]
+                arguments += attach(drive, "config", "format=raw,readonly=on")
             guests.append(Guest(own, disk, [*arguments, *extra], network=network))
             return guests[-1]
 
@@ -105,23 +105,20 @@ class Guest:
         except TimeoutError as error:
             raise TimeoutError(f"{error}; it said:\n{self.console()}") from None
 
-    def login(self, *, key: paramiko.PKey | None = None, password: str | None = None) -> paramiko.SSHClient:
-        """A connection as the guest's user, as soon as the guest lets one in."""
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+    def login(self, *, key: paramiko.PKey | None = None, password: str | None = None) -> "Shell":
+        """The shell of the guest's user, as soon as the guest lets one in."""
+        shell = Shell(self.ssh_port, key, password)
 
-        def connect() -> bool:
+        def let_in() -> bool:
+            assert self.process.poll() is None, f"the machine ended; its console said:\n{self.console()}"
             try:
-                client.connect(
-                    "127.0.0.1", self.ssh_port, "cirros", password, pkey=key, allow_agent=False, look_for_keys=False,
-                    timeout=10, banner_timeout=60, auth_timeout=60,
-                )  # fmt: skip
+                shell.run("true")
             except (paramiko.SSHException, OSError, EOFError):
                 return False
             return True
 
-        wait_for("a login", connect)
-        return client
+        wait_for("a login", let_in)
+        return shell
 
     def command(self, name: str) -> None:
         """A command of QEMU's monitor (QMP)."""
@@ -136,12 +133,43 @@ class Guest:
                     pass
 
 
-def run(client: paramiko.SSHClient, command: str) -> str:
-    """What the command prints; it must succeed."""
-    _, out, err = client.exec_command(LOGIN_PREFIX + command, timeout=LONG)
-    printed, complained = out.read().decode(), err.read().decode()
-    assert out.channel.recv_exit_status() == 0, f"{command}: {printed}{complained}"
-    return printed
+class Shell:
+    """Logs in anew for each command, as Tempest does."""
+
+    def __init__(self, port: int, key: paramiko.PKey | None, password: str | None) -> None:
+        self.port = port
+        self.key = key
+        self.password = password
+        self.host_key: paramiko.PKey | None = None
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[paramiko.SSHClient]:
+        with paramiko.SSHClient() as client:
+            client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+            client.connect(
+                "127.0.0.1",
+                self.port,
+                "cirros",
+                self.password,
+                self.key,
+                timeout=10,
+                banner_timeout=60,
+                auth_timeout=60,
+                allow_agent=False,
+                look_for_keys=False,
+            )
+            transport = client.get_transport()
+            assert transport
+            self.host_key = transport.get_remote_server_key()
+            yield client
+
+    def run(self, command: str) -> str:
+        """What the command prints; it must succeed."""
+        with self.connection() as client:
+            _, out, err = client.exec_command(LOGIN_PREFIX + command, timeout=LONG)
+            printed, complained = out.read().decode(), err.read().decode()
+            assert out.channel.recv_exit_status() == 0, f"{command}: {printed}{complained}"
+        return printed
 
 
 def free_port() -> int:
@@ -151,10 +179,14 @@ def free_port() -> int:
 
 
 def new_disk(image: Path, disk: Path, size: str) -> Path:
-    subprocess.run(
-        ["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", disk, size], check=True
-    )
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", disk, size], check=True)
     return disk
+
+
+def attach(disk: Path, name: str, options: str, *, serial: str = "") -> list[str]:
+    """Arguments that give the machine one more virtio disk; options are those of QEMU's -drive."""
+    drive = f"if=none,id={name},file={disk},{options}"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive={name},serial={serial}"]
 
 
 def write_config_drive(files: dict[str, bytes], target: Path) -> Path:
