@@ -72,7 +72,7 @@ class Guest:
             own = folder / f"guest-{len(guests)}"
             own.mkdir()
             if disk is None:
-                disk = new_disk(image, own / "disk.qcow2", size)
+                disk = new_disk(own / "disk.qcow2", size, image)
             arguments = ["-machine", machine, "-drive", f"if=none,id=root,file={disk},format=qcow2"]
             for device in DISK_BUSES[bus]:
                 arguments += ["-device", device]
@@ -120,17 +120,18 @@ class Guest:
         wait_for("a login", let_in)
         return shell
 
-    def command(self, name: str) -> None:
-        """A command of QEMU's monitor (QMP)."""
+    def command(self, name: str, **arguments: Any) -> None:
+        """A command of QEMU's monitor (QMP); underscores in the names of arguments stand for hyphens."""
+        wanted = {key.replace("_", "-"): value for key, value in arguments.items()}
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.monitor))
             stream = connection.makefile("rw")
             stream.readline()
-            for execute in ("qmp_capabilities", name):
-                stream.write(json.dumps({"execute": execute}) + "\n")
+            for order in ({"execute": "qmp_capabilities"}, {"execute": name, "arguments": wanted}):
+                stream.write(json.dumps(order) + "\n")
                 stream.flush()
-                while "return" not in json.loads(stream.readline()):
-                    pass
+                while "return" not in (answer := json.loads(stream.readline())):
+                    assert "error" not in answer, answer
 
 
 class Shell:
@@ -178,8 +179,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def new_disk(image: Path, disk: Path, size: str) -> Path:
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", image, "-F", "qcow2", disk, size], check=True)
+def new_disk(disk: Path, size: str, image: Path | None = None) -> Path:
+    """An empty disk, or one on top of the image."""
+    backing: list[str | Path] = ["-b", image, "-F", "qcow2"] if image else []
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, disk, size], check=True)
     return disk
 
 

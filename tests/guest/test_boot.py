@@ -169,12 +169,32 @@ def test_rescue_disk_is_the_one_that_runs(start_guest: StartGuest, image: Path, 
     shell = broken.login(password="gocubsgo")
     shell.run("sudo touch /of-the-broken-one; sync")
     broken.kill()
-    rescue = new_disk(image, tmp_path / "rescue.qcow2", "1G")
+    rescue = new_disk(tmp_path / "rescue.qcow2", "1G", image)
     guest = start_guest(disk=rescue, bus="scsi", extra=attach(broken.disk, "broken", "format=qcow2"))
     guest.wait_console("root on /dev/sda1")
     shell = guest.login(password="gocubsgo")
     shell.run("sudo mount /dev/vda1 /mnt && ls /mnt/of-the-broken-one")
     shell.run("test ! -e /of-the-broken-one")
+
+
+def test_devices_come_and_go_while_it_runs(start_guest: StartGuest, tmp_path: Path) -> None:
+    volume = new_disk(tmp_path / "volume.qcow2", "64M")
+    guest = start_guest()
+    guest.wait_console("login:")
+    shell = guest.login(password="gocubsgo")
+    guest.command("blockdev-add", driver="qcow2", node_name="volume", file={"driver": "file", "filename": str(volume)})
+    guest.command("device_add", driver="virtio-blk-pci", drive="volume", id="disk1", serial="volume-1")
+    guest.command("netdev_add", type="user", id="net1")
+    guest.command("device_add", driver="virtio-net-pci", netdev="net1", id="nic1")
+    here = "[ -e /sys/class/block/vdb ] && [ -e /sys/class/net/eth1 ] && echo yes || echo no"
+    wait_for("the new devices", lambda: shell.run(here) == "yes\n")
+    shell.run("sudo ip link set eth1 up && sudo ip addr add 198.51.100.9/24 dev eth1")
+    assert shell.run("cat /sys/block/vdb/serial") == "volume-1"
+    guest.command("device_del", id="disk1")
+    guest.command("device_del", id="nic1")
+    wait_for(
+        "their end", lambda: shell.run("ls /sys/class/block /sys/class/net | grep -c -E 'vdb|eth1' || true") == "0\n"
+    )
 
 
 def test_small_memory(start_guest: StartGuest) -> None:

@@ -1,12 +1,13 @@
 """What a login finds in a guest: the programs in the forms in which test suites and people call them."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
 import pytest
 
-from .machine import GATEWAY, GUEST_ADDRESS, NAME_SERVER, Guest, Shell, attach, metadata
+from .machine import GATEWAY, GUEST_ADDRESS, LOGIN_PREFIX, LONG, NAME_SERVER, Guest, Shell, attach, metadata
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -25,6 +26,7 @@ def shell(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[She
         yield guest.login(key=key)
 
 
+END = "status of the command: "
 CONFIG_DRIVE, SCRATCH_DISK = "/dev/vdb", "/dev/vdc"
 
 COMMANDS = {
@@ -81,9 +83,27 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)  # in this order: some use what others made
-def test_command_prints(shell: Shell, command: str) -> None:
-    assert COMMANDS[command] in shell.run(command)
+@pytest.fixture(scope="module")
+def printed(shell: Shell) -> dict[str, str]:
+    """What each command printed, all run over one connection in the order above, as some use what others made."""
+    answers = {}
+    with shell.connection() as client:
+        stdin, stdout, _ = client.exec_command("sh", timeout=LONG)
+        for command in COMMANDS:
+            stdin.write(f"sh -c {shlex.quote(LOGIN_PREFIX + command)} 2>&1 < /dev/null; echo {END}$?\n")
+            stdin.flush()
+            lines = []
+            while END not in (line := stdout.readline()):
+                assert line, f"the connection ended in {command}"
+                lines.append(line)
+            answers[command] = "".join([*lines, line])
+    return answers
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_prints(printed: dict[str, str], command: str) -> None:
+    assert COMMANDS[command] in printed[command]
+    assert printed[command].endswith(f"{END}0\n")
 
 
 def test_script_on_standard_input(shell: Shell) -> None:
