@@ -114,8 +114,14 @@ def test_script_on_standard_input(shell: Shell) -> None:
         assert stdout.read() == b"0\n"
 
 
+def listen(shell: Shell, command: str, port: int) -> None:
+    """Run the command in the background and wait until something listens on the port."""
+    shell.run(f"{command} &")
+    shell.run(f"until netstat -lntu | grep -q :{port}; do sleep 0.1; done")
+
+
 def test_background_job_outlives_its_session(shell: Shell) -> None:
-    shell.run("nc -p 7000 -lk -e echo still-here > /dev/null 2>&1 &")
+    listen(shell, "nc -p 7000 -lk -e echo still-here > /dev/null 2>&1", 7000)
     assert shell.run("pidof nc").strip()
     for _ in range(2):
         assert shell.run("nc -w 5 127.0.0.1 7000 < /dev/null") == "still-here\n"
@@ -123,21 +129,21 @@ def test_background_job_outlives_its_session(shell: Shell) -> None:
 
 
 def test_nc_listens_for_datagrams(shell: Shell) -> None:
-    shell.run("nc -u -p 7001 -lk -e echo 'a:b' > /dev/null 2>&1 &")
+    listen(shell, "nc -u -p 7001 -lk -e echo 'a:b' > /dev/null 2>&1", 7001)
     for _ in range(2):
         assert shell.run("echo knock | nc -u -w 2 127.0.0.1 7001") == "a:b\n"
     shell.run("killall nc")
 
 
 def test_nc_answers_once_from_standard_input(shell: Shell) -> None:
-    shell.run("(echo answer | nc -llp 7002) > /tmp/heard 2>&1 &")
-    assert shell.run("sleep 0.2; echo question | nc -w 5 127.0.0.1 7002") == "answer\n"
+    listen(shell, "(echo answer | nc -llp 7002) > /tmp/heard 2>&1", 7002)
+    assert shell.run("echo question | nc -w 5 127.0.0.1 7002") == "answer\n"
     assert shell.run("cat /tmp/heard") == "question\n"
 
 
 def test_nc_streams_zeros(shell: Shell) -> None:
-    shell.run("nc -p 7003 -lk < /dev/zero > /dev/null 2>&1 &")
-    heard = shell.run("sleep 0.2; nc -w 5 127.0.0.1 7003 < /dev/null | head -c 5000000 | wc -c || true")
+    listen(shell, "nc -p 7003 -lk < /dev/zero > /dev/null 2>&1", 7003)
+    heard = shell.run("nc -w 5 127.0.0.1 7003 < /dev/null | head -c 5000000 | wc -c || true")
     assert heard.strip() == "5000000"
     shell.run("killall nc")
 
