@@ -13,7 +13,7 @@ from pileus.core.errors import BadRequest
 from pileus.core.paging import limit_of
 from pileus.services.compute.rules import network_proxy as rules
 from pileus.services.compute.service import api
-from pileus.services.compute.types.fields import Name, check_uuid
+from pileus.services.compute.types.fields import check_uuid
 from pileus.services.network.rules import SecurityGroupRow, SecurityGroupRuleRow, visible_security_group
 
 LAST = "2.35"
@@ -24,7 +24,7 @@ Port = int | Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,5}$")]
 
 class GroupWish(Body):
     __wrap__ = "security_group"
-    name: Name
+    name: Annotated[str, length(1, 255)]
     description: Annotated[str, length(0, 255)] | None = None
 
 

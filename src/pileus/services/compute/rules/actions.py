@@ -10,6 +10,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.compute.rules import create, interfaces
+from pileus.services.compute.rules.network_proxy import compute_statuses
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.servers import Action, ServerRow
 from pileus.services.compute.types.servers import ServerRebuild
@@ -188,7 +189,8 @@ def add_floating_ip(tx: Tx, caller: Caller, server: ServerRow, address: str, fix
     if not held:
         what = f"has no fixed address {fixed}" if fixed else "has no fixed IPv4 address"
         raise BadRequest(f"Instance {server.id} {what} that a floating IP could lead to.")
-    network.associate_floating_ip(tx, caller, floating, *held[0])
+    with compute_statuses():
+        network.associate_floating_ip(tx, caller, floating, *held[0])
     events.record(tx, caller, "compute", "addFloatingIp", "server", server.id, address=address)
 
 

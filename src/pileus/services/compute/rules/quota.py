@@ -82,20 +82,21 @@ def check(tx: Tx, caller: Caller, wanted: Mapping[str, int], project_id: str | N
     """
     project_id = project_id or caller.project_id or ""
     quotas.hold(tx, project_id)
-    _check(wanted, limits(tx, project_id), in_use(tx, project_id))
+    refuse_over(wanted, limits(tx, project_id), in_use(tx, project_id))
     of_user = quotas.limits(tx, project_id, caller.user_id)
     if of_user:
-        _check(wanted, of_user, in_use(tx, project_id, caller.user_id))
+        refuse_over(wanted, of_user, in_use(tx, project_id, caller.user_id))
 
 
 def check_keypairs(tx: Tx, project_id: str | None, user_id: str) -> None:
     """Whether a user may have one key pair more."""
     quotas.hold(tx, user_id)
     most = limits(tx, project_id or "")["key_pairs"]
-    _check({"key_pairs": 1}, {"key_pairs": most}, {"key_pairs": keypairs.count(tx, user_id)})
+    refuse_over({"key_pairs": 1}, {"key_pairs": most}, {"key_pairs": keypairs.count(tx, user_id)})
 
 
-def _check(wanted: Mapping[str, int], most: Mapping[str, int], used: Mapping[str, int]) -> None:
+def refuse_over(wanted: Mapping[str, int], most: Mapping[str, int], used: Mapping[str, int]) -> None:
+    """A pure function. Raises QuotaExceeded naming every limit that would be passed, with the numbers."""
     over = [
         f"{name}: {amount}{UNITS.get(name, '')} more than the {used.get(name, 0)} in use are over the limit of {most[name]}"
         for name, amount in wanted.items()
