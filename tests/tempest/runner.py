@@ -183,8 +183,8 @@ def run(venv: Path, folder: Path, wanted: list[str], concurrency: int) -> dict[s
 
 def _whole_class(found: dict[str, str], name: str, status: str) -> None:
     """A class that is skipped or broken as a whole is told once, for all its tests."""
-    for test in found:
-        if test.startswith(f"{name}.") and found[test] == "missing":
+    for test, known in list(found.items()):
+        if test.startswith(f"{name}.") and known == "missing":
             found[test] = status
 
 
