@@ -97,6 +97,7 @@ def configure(cloud: Cloud, folder: Path) -> None:
                 "vnc_console": cloud.mode == "real",
                 "console_output": True,
                 "change_password": False,
+                "personality": True,
             },
             "network": {"public_network_id": public.id, "floating_network_name": "public"},
             "image": {"disk_formats": "raw", "container_formats": "bare,ovf,ova,docker"},
