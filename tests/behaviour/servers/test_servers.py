@@ -1,8 +1,10 @@
 """Servers from their making to their end, with a host that the test plays."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ from tests.support.network_rows import Rows
 from tests.support.personas import PROJECT
 from tests.support.postgres import DATABASES, new_url
 
+from pileus.core.db import Database
 from pileus.services.compute import reconcile
 from pileus.services.network.tables import floating_ips
 
@@ -347,8 +350,7 @@ def test_a_port_that_is_there_is_taken_and_given_back(cloud: Cloud) -> None:
     assert [address["addr"] for address in again["addresses"]["private"]] == ["10.0.0.99"]
 
 
-def test_a_floating_ip_goes_with_the_deletion_of_its_server(cloud: Cloud) -> None:
-    """W13: one commit takes the server's ports and the way of the floating IP to them."""
+def test_w13_a_floating_ip_is_free_when_its_server_is_gone_whatever_step_dies(cloud: Cloud) -> None:
     host = cloud.host()
     server_id = cloud.active(host)["id"]
     with cloud.db.write() as tx:
@@ -359,15 +361,47 @@ def test_a_floating_ip_goes_with_the_deletion_of_its_server(cloud: Cloud) -> Non
         floating = rows.floating_ip(
             outside, subnet, "172.24.4.5", port_id=port, fixed_ip_address="10.0.0.10", project_id=PROJECT
         )
+
+    def leads_to() -> str | None:
+        with cloud.db.read() as tx:
+            return tx.scalar(sa.select(floating_ips.c.port_id).where(floating_ips.c.id == floating))  # type: ignore[no-any-return]
+
     kinds = [(a["addr"], a["OS-EXT-IPS:type"]) for a in cloud.show(server_id)["addresses"]["private"]]
     assert kinds == [("10.0.0.10", "fixed"), ("172.24.4.5", "floating")]
     documents = host.guest(server_id).documents
     assert documents is not None
     assert documents.ec2["public-ipv4"] == "172.24.4.5"
-    assert cloud.call("DELETE", f"/servers/{server_id}").status_code == 204
-    with cloud.db.read() as tx:
-        led = tx.execute(sa.select(floating_ips.c.port_id).where(floating_ips.c.id == floating)).scalar()
-    assert led is None
+    for step in range(1, 100):
+        with dying_at(cloud.db, step) as death:
+            answer = cloud.call("DELETE", f"/servers/{server_id}")
+        if not death:
+            break
+        assert answer.status_code == 500
+        assert leads_to() == port
+        assert cloud.show(server_id)["OS-EXT-STS:task_state"] is None
+    assert step > 8
+    assert answer.status_code == 204
+    assert leads_to() is None
+
+
+@contextmanager
+def dying_at(db: Database, step: int) -> Iterator[list[str]]:
+    """What is done with the database ends at the given statement; the list then names it."""
+    death: list[str] = []
+    count = 0
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == step:
+            death.append(statement)
+            raise RuntimeError("the process was killed")
+
+    sa.event.listen(db.engine, "before_cursor_execute", die)
+    try:
+        yield death
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", die)
 
 
 def test_a_task_that_no_report_ends_is_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
