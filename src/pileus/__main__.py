@@ -153,27 +153,18 @@ def _down(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    import json
-    from importlib.metadata import version
-
     from pileus.cli.status import status
-    from pileus.operate import state
+    from pileus.operate.facts import facts
 
-    state_dir = _state_dir(given)
-    found = state.running(state_dir)
-    who = (
-        None
-        if found is None
-        else {
-            "pid": found.pid,
-            "since": found.started,
-            "url": found.settings.url,
-            "mode": found.settings.mode,
-            "version": version("pileus"),
-        }
-    )
-    daemons = state_dir / "run" / "daemons.json"
-    return status(state_dir, who, json.loads(daemons.read_text()) if daemons.exists() else [])
+    found = facts(_state_dir(given))
+    wrong: list[str] = []
+    if found.serving is not None:
+        from pileus.doctor.checks import QUICK, examine
+
+        with _patient(given) as patient:
+            findings = [each for each in examine(patient, QUICK) if each.verdict == "wrong"]
+        wrong = [f"{each.about}: {each.says}" for each in findings]
+    return status(found, wrong)
 
 
 def _doctor(given: argparse.Namespace) -> int:

@@ -4,38 +4,68 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from pileus.cli.client import Client, Unreachable
 from pileus.cli.steps import console
+from pileus.operate.facts import Facts
 
 
-def status(state_dir: Path, running: Mapping[str, Any] | None, daemons: Sequence[Mapping[str, Any]]) -> int:
-    """`running`: who serves (pid, since, url, mode, version), None where nobody does. 0 where nothing is wrong."""
-    wrong = [f"{d['name']} is {d['state']}: {d['trouble']}" for d in daemons if d["state"] != "running"]
-    if running is None:
-        console.print(f"[red]Pileus is not running[/] in {state_dir}. Start it by 'pileus up'.")
-        _daemons(daemons)
-        return 1
-    console.print(
-        f"[bold]Pileus {running['version']}[/] in {running['mode']} mode at {running['url']}, "
-        f"for {_span(time.time() - running['since'])} (pid {running['pid']}, state in {state_dir})"
-    )
-    _daemons(daemons)
-    try:
-        client = Client(state_dir)
-        wrong += _hosts(client)
-        _counts(client)
-    except Unreachable as error:
-        wrong.append(str(error))
+def status(facts: Facts, wrong: Sequence[str]) -> int:
+    """`wrong`: what the doctor's quick checks say. 0 where nothing is wrong."""
+    wrong = list(wrong)
+    _head(facts)
+    _facts(facts)
+    _daemons(facts.daemons)
+    if facts.serving is not None:
+        try:
+            client = Client(facts.state_dir)
+            _hosts(client)
+            _servers(client)
+        except Unreachable as error:
+            wrong.append(str(error))
+    if facts.guests:
+        _print(f"guests running here: {facts.guests}")
     for line in wrong:
-        console.print(f"[red]![/] {line}")
-    if not wrong:
-        console.print("[green]Nothing is wrong.[/]")
-    return 1 if wrong else 0
+        _print(f"[red]✗[/] {escape(line)}")
+    if wrong:
+        _print("[dim]'pileus doctor' says what to do.[/]")
+    elif facts.serving is not None:
+        _print("[green]Nothing is wrong.[/]")
+    return 1 if wrong or facts.serving is None else 0
+
+
+def _head(facts: Facts) -> None:
+    where = escape(str(facts.state_dir))
+    if facts.serving is not None:
+        since = _span(time.time() - facts.serving.started)
+        _print(
+            f"[bold]Pileus {facts.versions['Pileus']}[/] in {facts.mode} mode, for {since}"
+            f" (pid {facts.serving.pid}, state in {where})"
+        )
+    elif facts.mode is None:
+        _print(f"[red]There is no cloud[/] in {where}. Start one by 'pileus up'.")
+    else:
+        going_on = "1 guest goes on" if facts.guests == 1 else f"{facts.guests} guests go on"
+        more = f" {going_on} without it." if facts.guests else ""
+        _print(f"[red]Pileus is not running[/] in {where}.{more} Start it by 'pileus up'.")
+
+
+def _facts(facts: Facts) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, address in facts.addresses.items():
+        table.add_row(name, escape(address))
+    if len(facts.versions) > 1:
+        table.add_row("versions", ", ".join(f"{name} {text}" for name, text in facts.versions.items()))
+    if facts.accelerator:
+        table.add_row("accelerator", escape(facts.accelerator))
+    if table.row_count:
+        console.print(table)
 
 
 def _daemons(daemons: Sequence[Mapping[str, Any]]) -> None:
@@ -45,46 +75,46 @@ def _daemons(daemons: Sequence[Mapping[str, Any]]) -> None:
     for each in daemons:
         colour = "green" if each["state"] == "running" else "red"
         words = (each["last_words"] or "").strip().splitlines()[-1:] if each["restarts"] or colour == "red" else []
+        trouble = f"{each['trouble']}: " if each["trouble"] and words else each["trouble"]
         table.add_row(
             each["name"],
             f"[{colour}]{each['state']}[/]",
             str(each["pid"] or "-"),
             _span(time.time() - each["since"]),
             str(each["restarts"]),
-            *(words or [""]),
+            escape(trouble + "".join(words)),
         )
     console.print(table)
 
 
-def _hosts(client: Client) -> list[str]:
-    """A table of the hosts; returns what is wrong with them."""
-    wrong = []
+def _hosts(client: Client) -> None:
     table = Table("host", "state", "hypervisor", "address", "vCPUs", "memory", "guests", box=None, header_style="dim")
     for host in client.get("compute", "/os-hypervisors/detail", "2.53")["hypervisors"]:
-        up = host["state"] == "up"
-        colour = "green" if up else "red"
-        if not up:
-            wrong.append(f"host {host['hypervisor_hostname']} has not been heard of for a while: is its agent running?")
+        colour = "green" if host["state"] == "up" else "red"
         table.add_row(
-            host["hypervisor_hostname"],
+            escape(host["hypervisor_hostname"]),
             f"[{colour}]{host['state']}[/] {host['status']}",
-            f"{host['hypervisor_type']} {host['hypervisor_version']}",
+            host["hypervisor_type"],
             host["host_ip"],
             f"{host['vcpus_used']}/{host['vcpus']}",
             f"{host['memory_mb_used']}/{host['memory_mb']} MB",
             str(host["running_vms"]),
         )
-    console.print(table)
-    return wrong
+    if table.row_count:
+        console.print(table)
 
 
-def _counts(client: Client) -> None:
+def _servers(client: Client) -> None:
     servers = client.get("compute", "/servers/detail?all_tenants=1&limit=1000")["servers"]
     states: dict[str, int] = {}
     for server in servers:
         states[server["status"]] = states.get(server["status"], 0) + 1
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-    console.print(f"servers: {told}")
+    _print(f"servers: {told}")
+
+
+def _print(text: str) -> None:
+    console.print(text, soft_wrap=True)
 
 
 def _span(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import psutil
 
 from pileus.core import policy
 from pileus.core.db import now
-from pileus.doctor import audit
 from pileus.doctor.findings import Finding, good, warning, wrong
 from pileus.doctor.patient import NoAnswer, Patient
 from pileus.operate import up
@@ -30,8 +29,9 @@ TUNNEL_HEADER = 58
 Check = Callable[[Patient], Iterator[Finding]]
 
 
-def examine(patient: Patient) -> Iterator[Finding]:
-    for check in CHECKS:
+def examine(patient: Patient, checks: Sequence[Check] | None = None) -> Iterator[Finding]:
+    """All of them, or those."""
+    for check in CHECKS if checks is None else checks:
         try:
             yield from check(patient)
         except NoAnswer as error:
@@ -223,15 +223,18 @@ def uplink(patient: Patient) -> Iterator[Finding]:
 
 def policies(patient: Patient) -> Iterator[Finding]:
     """The operator's rule files, read as the services read them."""
+    folder = patient.state_dir / "policy.d"
+    files = sorted(folder.iterdir()) if folder.exists() else []
+    if not files:
+        return
     from pileus.cloud import services
 
-    folder = patient.state_dir / "policy.d"
     known: dict[Path, policy.Policy] = {
         folder / f"{service.name}.yaml": service.policy
         for service in services()
         if isinstance(service.policy, policy.Policy)
     }
-    for file in sorted(folder.iterdir()) if folder.exists() else []:
+    for file in files:
         if file not in known:
             names = ", ".join(sorted(each.name for each in known))
             yield wrong(f"policy {file.name}", "No service reads this file.", str(file), f"The files are {names}.")
@@ -247,6 +250,8 @@ def policies(patient: Patient) -> Iterator[Finding]:
 
 def agreement(patient: Patient) -> Iterator[Finding]:
     """What `pileus audit` finds, leftovers among it."""
+    from pileus.doctor import audit
+
     found = audit.audit(patient, seconds=audit.SETTLE)
     yield from found
     if not found:
@@ -265,3 +270,5 @@ CHECKS: tuple[Check, ...] = (
     policies,
     agreement,
 )
+QUICK: tuple[Check, ...] = (pileus, daemons, hosts, disk, clock, policies)
+"""Those that take no time: for `pileus status`."""

@@ -42,11 +42,20 @@ def show(findings: Iterable[Finding]) -> int:
     status = 0
     for finding in findings:
         status = 1 if finding.verdict == "wrong" else status
-        console.print(f"{_MARKS[finding.verdict]} [bold]{escape(finding.about)}[/]: {escape(finding.says)}")
+        _print(f"{_MARKS[finding.verdict]} [bold]{_tame(finding.about)}[/]: {_tame(finding.says)}")
         for label, text in (("looked at", finding.looked_at), ("to do", finding.to_do)):
-            if text and (label == "to do" or finding.verdict != "good"):
-                console.print(f"    [dim]{label}:[/] {escape(text)}", soft_wrap=True)
+            if text:
+                _print(f"    [dim]{label}: {_tame(text)}[/]")
     return status
+
+
+def _print(text: str) -> None:
+    console.print(text, soft_wrap=True)
+
+
+def _tame(text: str) -> str:
+    """What guests print and users name could be escape sequences for the operator's terminal, or rich's markup."""
+    return str(escape("".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)))
 
 
 def by_priority(findings: Iterable[Finding]) -> Sequence[Finding]:
