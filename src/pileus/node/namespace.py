@@ -48,7 +48,7 @@ def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[s
     space, end = place.name(port.network_id), outside(port.port_id)
     if not Path("/run/netns", space).exists():
         _ip("netns", "add", space)
-    if not Path("/sys/class/net", end).exists():
+    if end not in (name for _, name in socket.if_nameindex()):  # /sys may show another network namespace's
         _ip("link", "add", end, "type", "veth", "peer", "name", INSIDE, "netns", space)
     _ip("-n", space, "link", "set", "lo", "up")
     _ip("-n", space, "link", "set", INSIDE, "address", port.mac)

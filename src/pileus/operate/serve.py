@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
 from pileus.operate import access, state
+from pileus.operate.down import end
 from pileus.operate.options import OptionError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def serve(settings: Settings) -> int:
     logs.configure()
     state.prepare(settings.state_dir, settings.mode)
     state.note_running(settings)
+    _end_strays(settings.state_dir)
     host_token = state.secret(settings.state_dir / "run" / "host-token")
     cloud = Cloud(settings)
     cloud.prepare(access.admin_password(settings.state_dir), host_token)
@@ -67,6 +70,13 @@ def serve(settings: Settings) -> int:
         if machine:
             machine.release()
     return 0
+
+
+def _end_strays(state_dir: Path) -> None:
+    """A host agent whose Pileus was killed takes a moment to notice; two agents would get into each other's way."""
+    for process in state.processes(state_dir):
+        if process.pid != os.getpid():
+            end(process, 10)
 
 
 def _machine(settings: Settings) -> Machine | None:
