@@ -9,7 +9,7 @@ from pileus.core import errors
 from pileus.core.body import UNSET, Body, Query, Reply, Unset, since
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.http import Request, Service, Stream, Versions
+from pileus.core.http import Request, Response, Service, Stream, Versions
 from pileus.core.policy import Defaults, Policy, Rule
 from pileus.core.version import Version
 from tests.support.api import make_app
@@ -69,6 +69,11 @@ def show_thing(tx: Tx, thing: dict[str, str]) -> dict[str, str]:
 @api.action("/things/{thing_id}/action", "paint", policy="toy:read", load=owned)
 def paint(tx: Tx, thing: dict[str, str], body: dict[str, str]) -> None:
     return None
+
+
+@api.put("/things/{thing_id}", policy="toy:read")
+def keep_thing(tx: Tx, thing_id: str) -> Response:
+    return Response(headers={"Location": f"http://cloud/{thing_id}"})
 
 
 @api.get("/things/{thing_id}/stream")
@@ -173,6 +178,31 @@ def test_queries_and_streams() -> None:
 
 def test_every_answer_names_its_request() -> None:
     assert call("GET", "/toy/v1/things").headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "shape"),
+    [
+        ("GET", "/", "error"),
+        ("GET", "//", "error"),
+        ("GET", "/toyish", "error"),
+        ("GET", "/toy", "itemNotFound"),
+        ("GET", "/toy/v2/things", "itemNotFound"),
+        ("GET", "/toy/v1/things//stream", "itemNotFound"),
+        ("OPTIONS", "/toy/v1/things", "badMethod"),
+        ("PURGE", "/toy/v1/things", "badRequest"),
+    ],
+)
+def test_where_nothing_is_the_answer_still_has_its_shape(method: str, path: str, shape: str) -> None:
+    answer = call(method, path)
+    assert 400 <= answer.status_code < 500
+    assert list(answer.json()) == [shape]
+    assert answer.headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+def test_headers_carry_what_is_printable() -> None:
+    answer = call("PUT", "/toy/v1/things/%E2%98%83%0D%0AX-Bad:%201")
+    assert answer.headers["Location"] == "http://cloud/%E2%98%83%0D%0AX-Bad: 1"
 
 
 def test_a_service_may_forbid_before_it_misses() -> None:

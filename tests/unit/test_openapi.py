@@ -1,5 +1,7 @@
 """OpenAPI documents are made from the routes alone."""
 
+from pileus.core.errors import plain_shape
+from pileus.core.http import Service
 from pileus.core.openapi import document
 from pileus.core.version import Version
 from tests.unit.test_http import api
@@ -23,3 +25,9 @@ def test_the_document_has_every_route() -> None:
 
 def test_a_version_can_be_chosen() -> None:
     assert document(api, Version(2, 3))["info"]["version"] == "2.3"
+
+
+def test_paths_name_their_parameters_alone() -> None:
+    pages = Service("pages", "/pages", plain_shape)
+    pages.get("/{page:path}")(lambda page: {"page": page})
+    assert list(document(pages)["paths"]) == ["/pages/{page}"]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import falcon
 import falcon.asgi
@@ -26,6 +27,10 @@ from pileus.core.watch import Watch
 
 log = structlog.get_logger("pileus.http")
 _ATTEMPTS = 5
+_PRINTABLE = bytes(range(0x20, 0x7F))
+"""What stays as it is in a header's value; all else is written %XX."""
+_ELSEWHERE = Service("pileus", "", errors.plain_shape)
+"""Answers for paths that belong to no service."""
 
 
 class HttpRequest(falcon.asgi.Request):
@@ -53,7 +58,7 @@ class Resource:
             self._by_method.setdefault(route.method, []).append(route)
         if service.answers_head and "GET" in self._by_method:
             self._by_method.setdefault("HEAD", self._by_method["GET"])
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+        for method in falcon.HTTP_METHODS:
             setattr(self, f"on_{method.lower()}", self._answer)
         if socket is not None:
             self._socket = socket
@@ -84,6 +89,8 @@ class App:
         self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App(request_type=HttpRequest)
         self.asgi.req_options.strip_url_path_trailing_slash = True
         self.asgi.ws_options.max_receive_queue = 32
+        self.asgi.add_error_handler(falcon.HTTPError, self._refused)
+        self.asgi.add_sink(self._nowhere, prefix="")
         for service in self.services:
             self._add(service)
 
@@ -104,13 +111,27 @@ class App:
         for path, routes in sorted(paths.items()):
             socket = service.sockets.get(path.removeprefix(service.prefix))
             self.asgi.add_route(path, Resource(self, service, routes, socket))
-        self.asgi.add_sink(self._nowhere(service), prefix=service.prefix + "(/|$)")
 
-    def _nowhere(self, service: Service) -> Any:
-        async def sink(req: falcon.asgi.Request, resp: falcon.asgi.Response, **_: str) -> None:
-            await self.answer(service, {}, req, resp, {})
+    def _service_at(self, path: str) -> Service:
+        """Whose shape an answer has where there is no route."""
+        for root in ("prefix", "root"):
+            for service in self.services:
+                if f"{path}/".startswith(f"{getattr(service, root)}/"):
+                    return service
+        return _ELSEWHERE
 
-        return sink
+    async def _nowhere(self, req: falcon.asgi.Request, resp: Any, **_: str) -> None:
+        await self.answer(self._service_at(req.path), {}, req, resp, {})
+
+    async def _refused(
+        self, req: falcon.asgi.Request, resp: falcon.asgi.Response, error: falcon.HTTPError, _: Any, **more: Any
+    ) -> None:
+        """What Falcon refuses by itself, such as a method that is none."""
+        problem = errors.BadRequest(error.description or error.title or "This is not a request that HTTP knows.")
+        request_id = "req-" + str(uuid.uuid4())
+        resp.status = error.status
+        resp.data, resp.content_type = self._service_at(req.path).shape(problem, request_id)
+        resp.set_header("X-Openstack-Request-Id", request_id)
 
     async def answer(
         self,
@@ -162,7 +183,7 @@ class App:
         resp.status = falcon.util.code_to_http_status(status)
         resp.set_header("X-Openstack-Request-Id", request_id)
         for name, value in headers.items():
-            resp.set_header(name, value)
+            resp.set_header(name, quote(value, safe=_PRINTABLE))
         if service.request_id_header:
             resp.set_header(service.request_id_header, request_id)
         if service.versions is not None and version != FIRST:
@@ -188,6 +209,8 @@ class App:
         self, service: Service, req: falcon.asgi.Request, parameters: Mapping[str, str], request_id: str
     ) -> Request:
         for name, value in parameters.items():
+            if not value:
+                raise errors.NotFound(f"There is nothing at {req.path}: its {name} is empty.")
             if "\x00" in value or len(value) > 1024:
                 raise errors.BadRequest(f"{name} must have at most 1024 characters and no NUL.")
         return Request(
@@ -360,8 +383,7 @@ class Exchange:
         """Raises Unauthorized for a request that an application credential was not given for."""
         if caller.permits is None:
             return
-        root = "/" + self.service.prefix.split("/")[1]
-        path = self.request.path.removeprefix(root) or "/"
+        path = self.request.path.removeprefix(self.service.root) or "/"
         if not caller.permits(self.service.name, self.request.method, path):
             raise errors.Unauthorized(
                 f"The access rules of application credential {caller.application_credential_id} do not allow "

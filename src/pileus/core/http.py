@@ -221,6 +221,11 @@ class Service:
         self.routes: list[Route] = []
         self.sockets: dict[str, Socket] = {}
 
+    @property
+    def root(self) -> str:
+        """The first part of its paths: /compute of /compute/v2.1."""
+        return "/" + self.prefix.split("/")[1]
+
     def route(
         self,
         method: str,

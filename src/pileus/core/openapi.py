@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 from pileus.core.http import Route, Service
 from pileus.core.version import FIRST, Version
 
+_CONVERTER = re.compile(r":\w+\}")
 _ERRORS = {"4XX": {"description": "A refusal in the service's own shape."}}
 
 
@@ -25,7 +27,7 @@ def document(service: Service, version: Version | None = None) -> dict[str, Any]
     known = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = route.path if route.root else service.prefix + route.path
+        path = _CONVERTER.sub("}", route.path if route.root else service.prefix + route.path)
         operation = paths.setdefault(path, {}).setdefault(route.method.lower(), _operation(route, at))
         _add_body(operation, route, known)
     return {
