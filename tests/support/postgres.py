@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda found: int(found.parent.name))
 DATABASES = ["sqlite", "postgresql"]
@@ -51,12 +52,24 @@ def server() -> Path:
     return directory
 
 
-def new_database() -> str:
-    """The SQLAlchemy URL of an empty database."""
-    directory, name = server(), f"t{uuid.uuid4().hex}"
-    with psycopg.connect(f"host={directory} user=pileus dbname=postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg://pileus@/{name}?host={directory}"
+def new_database(like: str | None = None) -> str:
+    """The SQLAlchemy URL of an empty database, or of a copy of the one with the URL `like`, which nobody is using."""
+    name = f"t{uuid.uuid4().hex}"
+    _execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {_name(like)}" if like else ""))
+    return f"postgresql+psycopg://pileus@/{name}?host={server()}"
+
+
+def drop_database(url: str) -> None:
+    _execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+
+
+def _name(url: str) -> str:
+    return str(sa.make_url(url).database)
+
+
+def _execute(statement: str) -> None:
+    with psycopg.connect(f"host={server()} user=pileus dbname=postgres", autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 def new_url(dialect: str, directory: Path) -> str:
