@@ -35,6 +35,13 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert not purge.leftovers(place)
 
 
+left: dict[str, bytes] = {}
+
+
+def leave(guest_id: str, password: bytes) -> int:
+    return 409 if guest_id in left else left.setdefault(guest_id, password) and 204
+
+
 @pytest.fixture
 def host(state_dir: Path) -> Iterator[LibvirtHost]:
     (state_dir / "images").mkdir(exist_ok=True)
@@ -44,7 +51,7 @@ def host(state_dir: Path) -> Iterator[LibvirtHost]:
         namespaces=machine.host_network.namespace_prefix(state_dir), machine=Machine("tcg", userspace_datapath=True),
         accelerator_reason="test",
     )  # fmt: skip
-    made = LibvirtHost(place, lambda image_id: (_ for _ in ()).throw(AssertionError(image_id)))
+    made = LibvirtHost(place, lambda image_id: (_ for _ in ()).throw(AssertionError(image_id)), leave)
     yield made
     made.remove(GUEST)
     made.close()
@@ -52,7 +59,10 @@ def host(state_dir: Path) -> Iterator[LibvirtHost]:
 
 ROOT = RootDisk(image_id="i", sha512="cafe", image_format="raw", image_size=1 << 20, size_gb=1)
 DOCUMENTS = Documents(
-    meta_data={"uuid": GUEST}, network_data={}, ec2={"instance-id": "i-1"}, user_data="IyEvYmluL3NoCg=="
+    meta_data={"uuid": GUEST},
+    network_data={},
+    ec2={"instance-id": "i-1", "public-keys": {"0=k": {"openssh-key": "ssh-ed25519 A"}}},
+    user_data="IyEvYmluL3NoCg==",
 )
 BASE = spec(
     id=GUEST, root=ROOT, documents=DOCUMENTS, config_drive=True, nics=(nic(PORT),), domain_name="instance-00000001"
@@ -114,8 +124,8 @@ def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Pat
     space = host._metadata._place.name(NETWORK)
     fetch = ["ip", "netns", "exec", space, "curl", "-s", "--interface", "10.0.0.2", "http://169.254.169.254"]
 
-    def get(path: str) -> str:
-        return subprocess.run([*fetch[:-1], fetch[-1] + path], capture_output=True, text=True, timeout=10).stdout
+    def get(path: str, *more: str) -> str:
+        return subprocess.run([*fetch[:-1], *more, fetch[-1] + path], capture_output=True, text=True, timeout=10).stdout
 
     host.serve_metadata([port], [BASE])
     assert get("/openstack/latest/meta_data.json") == f'{{"uuid":"{GUEST}"}}'
@@ -123,5 +133,13 @@ def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Pat
     assert get("/latest/user-data") == "#!/bin/sh\n"
     host.serve_metadata([port], [BASE])
     assert "no such metadata" in get("/nothing")
+    assert get("/latest/meta-data/public-keys/") == "0=k"
+    assert get("/latest/meta-data/public-keys/0/openssh-key") == "ssh-ed25519 A"
+    post = ["-X", "POST", "-d", "secret", "-o", "/dev/null", "-w", "%{http_code}"]
+    assert [get("/openstack/2013-10-17/password", *post) for _ in range(2)] == ["204", "409"]
+    assert left == {GUEST: b"secret"}
+    host.serve_metadata([], [BASE])
+    host.serve_metadata([port], [BASE])
+    assert get("/latest/meta-data/instance-id") == "i-1", "a network that is back at once is served again"
     host.serve_metadata([], [BASE])
     assert not Path("/run/netns", space).exists()

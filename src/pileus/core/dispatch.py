@@ -146,11 +146,7 @@ class App:
         version = FIRST
         method = req.method
         try:
-            if (
-                not service.trailing_slash
-                and req.scope["path"].startswith(f"{service.prefix}/")
-                and req.scope["path"].endswith("/")
-            ):
+            if not service.trailing_slash and _ends_in_slash(service.prefix, req.scope["path"]):
                 raise errors.NotFound(f"There is nothing at {req.scope['path']}.")
             request = self._request(service, req, parameters, request_id)
             version = negotiate(service, request.headers)
@@ -225,6 +221,11 @@ class App:
             req.remote_addr or "",
             request_id,
         )
+
+
+def _ends_in_slash(prefix: str, path: str) -> bool:
+    """Below the service's root: there a slash is how clients write it."""
+    return path.endswith("/") and path.startswith(f"{prefix}/") and path != f"{prefix}/"
 
 
 class Exchange:

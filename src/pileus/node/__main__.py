@@ -96,7 +96,7 @@ def _host(given: argparse.Namespace, name: str, agent_url: str, control: Control
         accelerator_reason=given.accelerator_reason,
         address=given.address,
     )
-    return LibvirtHost(here, control.image)
+    return LibvirtHost(here, control.image, control.leave_password)
 
 
 def _end_with_parent(parent: int, server: uvicorn.Server) -> None:

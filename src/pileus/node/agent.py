@@ -252,6 +252,8 @@ class Agent:
                 for status in (self._status_of(guest) for guest in (spec.guests if spec else ()))
                 if full or status != self._reported.get(status.id)
             )
+            if full and spec:
+                guests += self._leaving({guest.id for guest in spec.guests})
             return HostStatus(
                 host=spec.host if spec else "",
                 revision=spec.revision if spec else 0,
@@ -261,6 +263,14 @@ class Agent:
                 used=self.host.used(),
                 problems=self.host.problems(),
             )
+
+    def _leaving(self, wanted: set[str]) -> tuple[GuestStatus, ...]:
+        """Guests that nobody wants any more and that are not gone yet: their room is not free."""
+        return tuple(
+            GuestStatus(id=guest_id, generation=0, state=seen.state, step=self._busy.get(guest_id, "waiting"))
+            for guest_id, seen in sorted(self._seen.items())
+            if guest_id not in wanted
+        )
 
     def _status_of(self, guest: GuestSpec) -> GuestStatus:
         seen = self._seen.get(guest.id)

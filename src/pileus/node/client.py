@@ -43,6 +43,13 @@ class ControlPlane:
     def report(self, status: HostStatus) -> None:
         self._send("POST", f"/hosts/{self._host}/status", status)
 
+    def leave_password(self, guest_id: str, encrypted: bytes) -> int:
+        """A guest's password, encrypted by itself; the HTTP status of the answer (409 where it has left one already)."""
+        path = f"/hosts/{self._host}/guests/{guest_id}/password"
+        return self._http.post(
+            path, content=encrypted, headers={"Content-Type": "application/octet-stream"}
+        ).status_code
+
     @contextmanager
     def image(self, image_id: str) -> Iterator[Iterator[bytes]]:
         """An image's bytes, in pieces."""

@@ -19,7 +19,7 @@ from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, 
 from pileus.node.disk import Disks, Download
 from pileus.node.host import HostError, Seen
 from pileus.node.libvirt import Libvirt
-from pileus.node.metadata import MetadataServers
+from pileus.node.metadata import LeavePassword, MetadataServers
 from pileus.node.ovs import WiredPorts
 
 log = structlog.get_logger("pileus.host")
@@ -55,14 +55,14 @@ class Place(msgspec.Struct, kw_only=True):
 
 
 class LibvirtHost:
-    def __init__(self, place: Place, download: Download) -> None:
+    def __init__(self, place: Place, download: Download, leave_password: LeavePassword) -> None:
         self._place = place
         self._wake: Callable[[], None] = lambda: None
         self._libvirt = Libvirt(place.libvirt_uri, self._woken)
         self._wired = WiredPorts(place.ovs, place.machine.bridge, self._woken)
         self._disks = Disks(place.state_dir, download)
         self._metadata = MetadataServers(
-            namespace.Place(place.ovs, place.machine.bridge, place.namespaces, str(place.state_dir))
+            namespace.Place(place.ovs, place.machine.bridge, place.namespaces, str(place.state_dir)), leave_password
         )
         self._live: dict[str, tuple[int, vm.Live]] = {}
         self._problems: tuple[str, ...] = ()

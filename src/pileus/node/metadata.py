@@ -10,6 +10,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -28,13 +29,18 @@ _REMEMBERED = 8
 """Requests of one guest that are kept for who asks what it asked for."""
 _PARALLEL = 32
 """Requests of one network that are answered at the same time; the others wait."""
+MAX_PASSWORD = 4096
+
+
+LeavePassword = Callable[[str, bytes], int]
+"""(guest id, encrypted password) -> the HTTP status that the guest is given."""
 
 
 class MetadataServers:
     """`ensure` makes the servers agree with the ports; it is cheap when nothing has changed."""
 
-    def __init__(self, place: namespace.Place) -> None:
-        self._place = place
+    def __init__(self, place: namespace.Place, leave_password: LeavePassword) -> None:
+        self._place, self._leave_password = place, leave_password
         self._networks: dict[str, _Network] = {}
         self._guests: Mapping[str, GuestSpec] = {}
         self._asked: dict[str, deque[str]] = {}
@@ -61,7 +67,7 @@ class MetadataServers:
             known.close()
         try:
             sockets = namespace.ensure(self._place, port, (IPV4, IPV6))
-            self._networks[network_id] = _Network(port, sockets, self._guest, self._note)
+            self._networks[network_id] = _Network(port, sockets, self._guest, self._note, self._leave_password)
             self._failed.pop(network_id, None)
         except (OSError, HostError) as error:
             if self._failed.get(network_id) != str(error):
@@ -91,9 +97,14 @@ class MetadataServers:
 
 class _Network:
     def __init__(
-        self, port: MetadataPort, sockets: Sequence[socket.socket], guest: Any, note: Callable[[str, str], None]
+        self,
+        port: MetadataPort,
+        sockets: Sequence[socket.socket],
+        guest: Any,
+        note: Callable[[str, str], None],
+        leave_password: LeavePassword,
     ) -> None:
-        self.port, self.note = port, note
+        self.port, self.note, self.leave_password = port, note, leave_password
         self._servers = [_Server(each, self, guest) for each in sockets]
 
     def same_place(self, port: MetadataPort) -> bool:
@@ -119,9 +130,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 3600}, name="metadata", daemon=True
-        ).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 5}, name="metadata", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._room.acquire()
@@ -137,8 +146,14 @@ class _Server(ThreadingHTTPServer):
         log.debug("a metadata request broke off", client=str(client_address[0]))
 
     def end(self) -> None:
-        threading.Thread(target=self.shutdown, daemon=True).start()
-        self.socket.close()
+        """Listen no more, at once; the thread ends by itself. An open socket would keep its namespace alive."""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        threading.Thread(target=self._finish, daemon=True).start()
+
+    def _finish(self) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -163,7 +178,16 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        self._send(405, "text/plain", b"Metadata can only be read.\n")
+        """A guest leaves its password, encrypted with the user's key, once (OpenStack's metadata service has it so)."""
+        guest_id = self.server.network.guest_id(self.client_address[0])
+        size = self.headers.get("Content-Length", "")
+        if not metadata_tree.is_password(self.path) or guest_id is None:
+            self._send(405, "text/plain", b"Metadata can only be read.\n")
+        elif not size.isascii() or not size.isdigit() or int(size) > MAX_PASSWORD:
+            self._send(400, "text/plain", f"A password has at most {MAX_PASSWORD} bytes.\n".encode())
+        else:
+            status = self.server.network.leave_password(guest_id, self.rfile.read(int(size)))
+            self._send(status, "text/plain", b"")
 
     def _send(self, status: int, kind: str, body: bytes) -> None:
         guest_id = self.server.network.guest_id(self.client_address[0])

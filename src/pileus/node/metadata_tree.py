@@ -35,6 +35,12 @@ def answer(documents: Documents, path: str) -> Answer | None:
     return None
 
 
+def is_password(path: str) -> bool:
+    """/openstack/<version>/password, where a guest may leave its password."""
+    parts = [part for part in path.split("/") if part]
+    return len(parts) == 3 and parts[0] == "openstack" and parts[1] in OPENSTACK_VERSIONS and parts[2] == "password"
+
+
 def _openstack(documents: Documents, parts: list[str]) -> Answer | None:
     if not parts:
         return _lines(OPENSTACK_VERSIONS)
@@ -84,29 +90,27 @@ def _ec2(documents: Documents, parts: list[str]) -> Answer | None:
         return None
     value: Any = documents.ec2
     for part in parts[1:]:
-        if not isinstance(value, dict) or part not in value:
+        value = _ec2_child(value, part)
+        if value is None:
             return None
-        value = value[part]
     return _ec2_value(value)
+
+
+def _ec2_child(value: Any, name: str) -> Any:
+    """Key pairs stand under INDEX=NAME and are found under INDEX too."""
+    if not isinstance(value, dict):
+        return None
+    return next((inner for key, inner in value.items() if name in (key, key.partition("=")[0])), None)
 
 
 def _ec2_value(value: Any) -> Answer:
     if isinstance(value, dict):
         return _lines(
-            [
-                f"{key}/" if isinstance(inner, dict) and "_name" not in inner else _ec2_name(key, inner)
-                for key, inner in value.items()
-                if key != "_name"
-            ]
+            [f"{key}/" if isinstance(inner, dict) and "=" not in key else key for key, inner in value.items()]
         )
     if isinstance(value, list):
         return _lines([str(item) for item in value])
     return "text/plain", ("" if value is None else str(value)).encode()
-
-
-def _ec2_name(key: str, inner: Any) -> str:
-    """Key pairs are listed as INDEX=NAME."""
-    return f"{key}={inner['_name']}" if isinstance(inner, dict) else key
 
 
 def _lines(names: Any) -> Answer:

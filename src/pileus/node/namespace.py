@@ -48,7 +48,9 @@ def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[s
     space, end = place.name(port.network_id), outside(port.port_id)
     if not Path("/run/netns", space).exists():
         _ip("netns", "add", space)
-    if end not in (name for _, name in socket.if_nameindex()):  # /sys may show another network namespace's
+    if not _exists(space, INSIDE):
+        if _exists(None, end):
+            _ip("link", "del", end)
         _ip("link", "add", end, "type", "veth", "peer", "name", INSIDE, "netns", space)
     _ip("-n", space, "link", "set", "lo", "up")
     _ip("-n", space, "link", "set", INSIDE, "address", port.mac)
@@ -65,15 +67,22 @@ def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[s
 
 
 def remove(place: Place, network_id: str) -> None:
-    """Its interface goes with the namespace; the bridge forgets the port."""
+    """The bridge forgets the port; the interface is removed at once, as a namespace may take its time to go."""
     space = place.name(network_id)
     found = _vsctl(
         place.ovs, "--bare", "--columns=name", "find", "Interface", f"external_ids:pileus-network={network_id}"
     )
     for end in found.split():
         _vsctl(place.ovs, "--if-exists", "del-port", end)
+        if _exists(None, end):
+            _ip("link", "del", end)
     if Path("/run/netns", space).exists():
         _ip("netns", "del", space)
+
+
+def _exists(space: str | None, link: str) -> bool:
+    where = ["-n", space] if space else []
+    return subprocess.run(["ip", *where, "link", "show", link], capture_output=True, timeout=30).returncode == 0
 
 
 def _plug(place: Place, end: str, port: MetadataPort) -> None:

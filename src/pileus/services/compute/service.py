@@ -20,6 +20,7 @@ api = Service(
     ),
     vary="OpenStack-API-Version, X-OpenStack-Nova-API-Version",
     request_id_header="x-compute-request-id",
+    trailing_slash=False,
 )
 
 legacy = Service("compute", "/compute/v2", compute_shape, api.policy, request_id_header="x-compute-request-id")
