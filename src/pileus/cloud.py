@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pileus.core import policy
+from pileus.core import policy, schema
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.dispatch import App
@@ -82,7 +82,7 @@ class Cloud:
 
     def prepare(self, admin_password: str, host_token: str) -> None:
         """Tables and first rows; nothing changes where they are there already."""
-        self.db.create_tables()
+        schema.upgrade(self.db)
         catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
         with self.db.write() as tx:
             project_id = identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)

@@ -18,6 +18,7 @@ import uvicorn
 from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
+from pileus.core.schema import NewerSchema
 from pileus.operate import access, state
 from pileus.operate.down import end
 from pileus.operate.options import OptionError
@@ -39,7 +40,11 @@ def serve(settings: Settings) -> int:
     _end_strays(settings.state_dir)
     host_token = state.secret(settings.state_dir / "run" / "host-token")
     cloud = Cloud(settings)
-    cloud.prepare(access.admin_password(settings.state_dir), host_token)
+    try:
+        cloud.prepare(access.admin_password(settings.state_dir), host_token)
+    except NewerSchema as error:
+        log.error(str(error))
+        return 1
     machine = _machine(settings)
     agent = AgentProcess(settings, machine.agent_arguments() if machine else ["--sim", str(settings.sim_hosts)])
     agent.start()
