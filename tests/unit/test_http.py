@@ -133,6 +133,24 @@ def test_a_bad_body_is_refused_by_name(body: bytes, words: str) -> None:
     assert words in answer.json()["badRequest"]["message"]
 
 
+def test_a_service_may_read_numbers_from_strings() -> None:
+    class Size(Body):
+        width: int
+        deep: bool | None
+
+    def measure(body: Size) -> dict[str, Any]:
+        return {"width": body.width, "deep": body.deep}
+
+    strict = Service("toy", "/toy/v1", errors.compute_shape)
+    lenient = Service("toy", "/toy/v2", errors.compute_shape, lenient_bodies=True)
+    for service in (strict, lenient):
+        service.post("/sizes", public=True)(measure)
+    size = b'{"width": "1400", "deep": "true"}'
+    assert call("POST", "/toy/v1/sizes", services=[strict, lenient], content=size).status_code == 400
+    found = call("POST", "/toy/v2/sizes", services=[strict, lenient], content=size)
+    assert found.json() == {"width": 1400, "deep": True}
+
+
 @pytest.mark.parametrize(
     ("version", "status"), [("2.0", 406), ("2.10", 406), ("latest", 200), ("two", 400), ("2.01", 400)]
 )

@@ -202,7 +202,7 @@ def _has_nul(value: Any) -> bool:
     return isinstance(value, list) and any(map(_has_nul, value))
 
 
-def decode(raw: bytes, kind: Any, version: Version, service: str) -> Any:
+def decode(raw: bytes, kind: Any, version: Version, service: str, strict: bool = True) -> Any:
     """A request body of type `kind` from its JSON. Raises BadRequest naming field and value."""
     value = parse_json(raw)
     wrap = getattr(kind, "__wrap__", None)
@@ -215,7 +215,7 @@ def decode(raw: bytes, kind: Any, version: Version, service: str) -> Any:
                 f"Additional properties are not allowed beside '{wrap}': {', '.join(map(str, others))[:255]}."
             )
         value = value[wrap]
-    return convert(value, kind, version, service, wrap)
+    return convert(value, kind, version, service, wrap, strict)
 
 
 def convert(value: Any, kind: Any, version: Version, service: str, wrap: str | None = None, strict: bool = True) -> Any:

@@ -404,7 +404,7 @@ class Exchange:
             if self.route.body_is_optional:
                 return None
             raise errors.BadRequest("This request needs a JSON body.")
-        return bodies.decode(request.raw, kind, self.version, self._name)
+        return bodies.decode(request.raw, kind, self.version, self._name, strict=not self.service.lenient_bodies)
 
     def _authorise(self, caller: Caller, have: Mapping[str, Any], loaded: Any) -> None:
         route, policy = self.route, self.service.policy

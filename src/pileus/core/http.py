@@ -210,6 +210,7 @@ class Service:
         request_id_header: str | None = None,
         www_authenticate: bool = True,
         forbidden_before_missing: bool = False,
+        lenient_bodies: bool = False,
     ) -> None:
         self.name, self.prefix, self.shape, self.policy, self.versions = name, prefix, shape, policy, versions
         self.trailing_slash = trailing_slash
@@ -218,6 +219,8 @@ class Service:
         self.www_authenticate = www_authenticate
         self.forbidden_before_missing = forbidden_before_missing
         """What is not there gives 403 to those who might not see it either, so that ids can't be probed."""
+        self.lenient_bodies = lenient_bodies
+        """Whether "1400" and "true" in a body are the number and the truth that they say."""
         self.routes: list[Route] = []
         self.sockets: dict[str, Socket] = {}
 
