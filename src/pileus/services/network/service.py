@@ -11,4 +11,5 @@ api = Service(
     "/network/v2.0",
     network_shape,
     policy.load("network", Path(__file__).parent / "policy.json"),
+    lenient_bodies=True,
 )

@@ -56,8 +56,6 @@ def create(tx: Tx, caller: Caller, wish: FlavorCreate) -> FlavorRow:
     if store.flavor(tx, row.id) is not None:
         raise Conflict(f"Flavor with ID {row.id} already exists.")
     store.insert(tx, row)
-    if not row.is_public and caller.project_id:
-        store.add_access(tx, row.id, caller.project_id)
     events.record(tx, caller, "compute", "create", "flavor", row.id, name=row.name)
     return row
 

@@ -56,11 +56,7 @@ def list_agents(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
     for key, value in request.query:
         if key in common and value != common[key]:
             return {"agents": []}
-    wanted = {value.lower() for key, value in request.query if key == "alive"}
-    found = frame.listing(AGENT, tx, caller, request, ignored={*common, "alive", "admin_state_up", "description"})
-    if wanted:
-        found["agents"] = [agent for agent in found["agents"] if str(agent["alive"]).lower() in wanted]
-    return found
+    return frame.listing(AGENT, tx, caller, request, ignored={*common, "admin_state_up", "description"})
 
 
 @api.get("/agents/{agent_id}", policy="get_agent", load=chassis.visible_chassis)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
@@ -12,9 +12,6 @@ from pileus.services.network.rules.networks import ZONE
 from pileus.services.network.store import chassis as store
 from pileus.services.network.store import nouns
 from pileus.services.network.types.rows import ChassisRow
-
-LOST = timedelta(seconds=75)
-"""After this long without a word a chassis counts as down."""
 
 
 def see_host(tx: Tx, host: str, address: str, version: str) -> None:
@@ -33,7 +30,7 @@ def zones(tx: Tx) -> list[str]:
 
 
 def is_alive(row: ChassisRow, at: datetime) -> bool:
-    return at - row.seen_at < LOST
+    return at - row.seen_at < nouns.LOST
 
 
 def visible_chassis(tx: Tx, caller: Caller, agent_id: str) -> ChassisRow:

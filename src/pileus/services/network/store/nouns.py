@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from pileus.core.db import matches
+from pileus.core.db import matches, now
 from pileus.services.network import tables
 from pileus.services.network.store import networks, ports, rbac, routers, security_groups, subnetpools, subnets
 from pileus.services.network.store.collection import Collection, Condition, columns_of, has
 from pileus.services.network.store.common import shared_to
 from pileus.services.network.types import rows
+
+LOST = timedelta(seconds=75)
+"""A host that was not seen for so long is not alive."""
 
 
 def _shared(table: sa.Table) -> Condition:
@@ -171,4 +175,5 @@ AGENTS = Collection(
     row=rows.ChassisRow,
     seen_by=lambda _: sa.true(),
     columns={"id": tables.chassis.c.id, "host": tables.chassis.c.host},
+    conditions={"alive": lambda values, _: has(tables.chassis.c.seen_at > now() - LOST, values, "alive")},
 )
