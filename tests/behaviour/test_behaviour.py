@@ -6,7 +6,6 @@ Each service's folder has a `setup.py` with `services() -> list[Service]`, and w
 
 import importlib
 import io
-import tempfile
 import unittest
 import uuid
 from pathlib import Path
@@ -27,23 +26,22 @@ def test_behaviour(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setup = importlib.import_module(f"tests.behaviour.{file.parent.name}.setup")
     for name, value in getattr(setup, "ENVIRON", {}).items():
         monkeypatch.setenv(name, value)
-    with tempfile.TemporaryDirectory(prefix="pileus-test-") as directory:
-        authenticate = getattr(setup, "authenticate", personas.authenticate)
-        app = make_wsgi(setup.services(), Path(directory), getattr(setup, "prepare", None), authenticate)
-        suite = suitemaker.test_suite_from_dict(
-            unittest.TestLoader(),
-            file.stem,
-            yaml.safe_load(file.read_text()),
-            str(file.parent),
-            str(uuid.uuid4()),
-            80,
-            None,
-            lambda: app,
-            handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
-            test_loader_name="behaviour",
-        )
-        output = io.StringIO()
-        result = unittest.TextTestRunner(output).run(suite)
+    authenticate = getattr(setup, "authenticate", personas.authenticate)
+    app = make_wsgi(setup.services(), getattr(setup, "prepare", None), authenticate)
+    suite = suitemaker.test_suite_from_dict(
+        unittest.TestLoader(),
+        file.stem,
+        yaml.safe_load(file.read_text()),
+        str(file.parent),
+        str(uuid.uuid4()),
+        80,
+        None,
+        lambda: app,
+        handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
+        test_loader_name="behaviour",
+    )
+    output = io.StringIO()
+    result = unittest.TextTestRunner(output).run(suite)
     if not result.wasSuccessful():
         pytest.fail(output.getvalue(), pytrace=False)
     assert result.testsRun > 0, f"{file} has no tests"

@@ -1,5 +1,9 @@
-"""An API in process, without a socket: services on a fresh database, callers by persona."""
+"""An API in process, without a socket: services on a fresh database, callers by persona.
 
+The database is SQLite, or what PILEUS_TEST_DATABASE says: sqlite, postgresql.
+"""
+
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +16,7 @@ from pileus.core.db import Database
 from pileus.core.dispatch import App
 from pileus.core.http import Authenticator, Service
 from pileus.core.watch import Watch
-from tests.support import personas
+from tests.support import personas, postgres
 
 
 def make_app(
@@ -23,7 +27,7 @@ def make_app(
 ) -> App:
     directory = Path(tempfile.mkdtemp(prefix="pileus-test-"))
     watch = Watch()
-    db = Database(url or f"sqlite:///{directory}/pileus.db", watch)
+    db = Database(url or postgres.new_url(os.environ.get("PILEUS_TEST_DATABASE", "sqlite"), directory), watch)
     db.create_tables()
     if prepare is not None:
         prepare(db)
@@ -32,9 +36,8 @@ def make_app(
 
 def make_wsgi(
     services: Sequence[Service],
-    directory: Path,
     prepare: Callable[[Database], Any] | None = None,
     authenticate: Authenticator = personas.authenticate,
 ) -> Any:
     """What gabbi talks to."""
-    return ASGIMiddleware(make_app(services, f"sqlite:///{directory}/pileus.db", prepare, authenticate).asgi)  # type: ignore[arg-type]
+    return ASGIMiddleware(make_app(services, None, prepare, authenticate).asgi)  # type: ignore[arg-type]
