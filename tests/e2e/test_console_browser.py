@@ -57,5 +57,5 @@ def test_w30_what_is_typed_in_the_browser_arrives(guest: Guest, page: Any, tmp_p
 
 def test_a_console_token_opens_one_guest_for_a_while(guest: Guest, page: Any) -> None:
     url = guest.cloud.api.compute.create_console(guest.server, console_type="novnc")["url"]
-    page.goto(url.split("token=")[0] + "token=made-up")
+    page.goto(url.split("path=")[0] + "path=console%2Fvnc%2Fstream%3Ftoken%3Dmade-up")
     page.wait_for_function("document.getElementById('state').textContent.includes('ended')", timeout=30_000)

@@ -177,7 +177,7 @@ PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Console</title>
+<title>noVNC console</title>
 <style>
   html, body { margin: 0; height: 100%; background: #222; color: #eee; font: 14px sans-serif }
   #bar { padding: 4px 8px; height: 22px } #bar button { float: right }
