@@ -53,7 +53,7 @@ COMMANDS = {
     "lsblk --nodeps --noheadings --output NAME": "vda",
     "lsblk -S; echo done": "done",
     "sudo lsblk --fs --ascii": "vda1",
-    "sudo blkid -L config-2 -o device": CONFIG_DRIVE,
+    "blkid -L config-2 -o device": CONFIG_DRIVE,
     "cat /sys/block/vdc/serial": "5e1a1",
     f"sudo mount {CONFIG_DRIVE} /mnt && cat /mnt/openstack/latest/meta_data.json && sudo umount /mnt": "public_keys",
     f"sudo mkfs -t vfat {SCRATCH_DISK} && sudo mkdir -p /mnt/fat": "mkfs.fat",

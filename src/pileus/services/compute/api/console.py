@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import falcon.asgi
+import structlog
 import websockets
 
 from pileus.core.config import Settings
@@ -31,6 +32,7 @@ from pileus.services.compute.types.fields import whole
 
 ACTION = "/servers/{server_id}/action"
 console_pages = Service("console", "/console", plain_shape, www_authenticate=False)
+log = structlog.get_logger("pileus.console")
 DEBIAN_NOVNC = Path("/usr/share/novnc")
 FILES = frozenset({"app", "core", "vendor"})
 """The folders of noVNC that a browser may read."""
@@ -147,7 +149,8 @@ async def stream(ws: Any, req: falcon.asgi.Request, db: Database) -> None:
             await ws.accept(subprotocol="binary" if "binary" in ws.subprotocols else None)
             await pump(ws, guest)
     except Problem as problem:
-        raise falcon.HTTPError(str(problem.status), title=problem.message) from None
+        log.info("a console was refused", reason=problem.message)
+        await ws.close()  # before it is accepted: 403 without a body, as consoles' clients know it
 
 
 async def pump(ws: Any, guest: Any) -> None:
