@@ -305,7 +305,10 @@ def micros(at: datetime | None) -> str | None:
 def parse_time(text: str) -> datetime:
     """An ISO 8601 time as naive UTC. Raises ValueError."""
     found = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text and " " in text else text.strip())
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    try:
+        return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    except OverflowError:
+        raise ValueError(f"{text} is before the year 1 or after 9999 in UTC") from None
 
 
 def encode(value: Any, version: Version) -> bytes:
