@@ -59,7 +59,11 @@ def must_be_mutable(row: Any, change: Mapping[str, Any] | None = None) -> None:
     """Raises Forbidden for an immutable row, unless all that the change does is to make it mutable."""
     if not row.options.get("immutable"):
         return
-    if change is not None and set(change) <= {"options", "extra"} and change["options"].get("immutable") is False:
+    if (
+        change is not None
+        and set(change) <= {"options", "extra"}
+        and change.get("options", {}).get("immutable") is False
+    ):
         return
     raise Forbidden(
         f"The {row.__noun__} {row.name} is immutable: set its option 'immutable' to false first, in a request of its own."
