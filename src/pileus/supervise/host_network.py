@@ -65,7 +65,7 @@ def clear(state_dir: Path) -> None:
             _FORWARDING[int(version)].write_text(value)
         note.unlink()
     with IPRoute() as ip:
-        for name in links(state_dir):
+        for name in (*links(state_dir), *ovs.orphans(state_dir)):
             ip.link("del", index=_index(ip, name))
 
 

@@ -78,6 +78,22 @@ def remove_datapath(state_dir: Path) -> None:
     subprocess.run(command, capture_output=True)
 
 
+def orphans(state_dir: Path) -> list[str]:
+    """Devices that this Open vSwitch made and that nobody has marked yet, when it was ended in the middle of a start.
+
+    By name: its bridges, and the userspace datapath's own where no other ovs-vswitchd runs here that could have made it.
+    """
+    if process.strangers(state_dir, "ovs-vswitchd"):
+        return []
+    query = ["Open_vSwitch", {"op": "select", "table": "Bridge", "where": [], "columns": ["name"]}]
+    command = ["ovsdb-tool", "query", str(state_dir / "ovs/conf.db"), json.dumps(query)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    bridges = [row["name"] for row in json.loads(run.stdout)[0]["rows"]] if run.returncode == 0 else []
+    with IPRoute() as ip:
+        here = {link.get_attr("IFLA_IFNAME"): link.get_attr("IFLA_IFALIAS") for link in ip.get_links()}
+    return [name for name in (USERSPACE_DEVICE, *bridges) if name in here and here[name] is None]
+
+
 def vsctl(state_dir: Path, *arguments: str) -> str:
     """One ovs-vsctl call, which is one transaction. Raises OSError with its complaint."""
     command = ["ovs-vsctl", f"--db={connection(state_dir)}", "--timeout=10", *arguments]
