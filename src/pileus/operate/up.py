@@ -145,7 +145,8 @@ def _undo(settings: Settings, before: set[int]) -> None:
 def start(settings: Settings) -> None:
     log, failure = log_file(settings.state_dir), state.failure_file(settings.state_dir)
     failure.unlink(missing_ok=True)
-    environment = os.environ | {"PILEUS_SETTINGS": msgspec.json.encode(settings, enc_hook=str).decode()}
+    environment = {"MALLOC_ARENA_MAX": "2"} | os.environ  # many threads, little memory: glibc keeps an arena for each
+    environment["PILEUS_SETTINGS"] = msgspec.json.encode(settings, enc_hook=str).decode()
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pileus", "serve", "--state-dir", str(settings.state_dir)],
