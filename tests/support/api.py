@@ -3,7 +3,9 @@
 The database is SQLite, or what PILEUS_TEST_DATABASE says: sqlite, postgresql.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ def make_app(
     authenticate: Authenticator = personas.authenticate,
 ) -> App:
     directory = Path(tempfile.mkdtemp(prefix="pileus-test-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     watch = Watch()
     db = Database(url or postgres.new_url(os.environ.get("PILEUS_TEST_DATABASE", "sqlite"), directory), watch)
     db.create_tables()
