@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import yaml
 
-CLOUD = "pileus"
+from pileus.operate.access import CLOUD
 
 
 class Unreachable(Exception):

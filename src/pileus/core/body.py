@@ -283,7 +283,7 @@ def _drop(value: msgspec.Struct, version: Version) -> None:
 
 def _unusual(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return seconds(value)
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)

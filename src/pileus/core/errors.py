@@ -82,10 +82,6 @@ class QuotaExceeded(Problem):
     code = "OverQuota"
 
 
-class InsufficientStorage(Problem):
-    status = 507
-
-
 class NotImplementedHere(Problem):
     status = 501
 

@@ -35,11 +35,6 @@ ACCOUNTS = {QEMU_USER: "libvirt-daemon-system"}
 MODULES = ("libvirt", "ovs", "ovsdbapp", "pyroute2")
 
 
-def debian_packages() -> list[str]:
-    """Every Debian package that real mode needs."""
-    return sorted({*PROGRAMS.values(), *FILES.values(), *ACCOUNTS.values()})
-
-
 def missing() -> str:
     """What to install before real mode can start, as one message; empty if all is there."""
     lacking = sorted(set(_missing_packages()))

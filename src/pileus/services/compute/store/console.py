@@ -31,7 +31,3 @@ def valid_token(tx: Tx, token_hash: str) -> ConsoleTokenRow | None:
 
 def forget_expired(tx: Tx) -> int:
     return tx.delete(console_tokens, console_tokens.c.expires_at <= tx.now)
-
-
-def forget_tokens(tx: Tx, server_id: str) -> None:
-    tx.delete(console_tokens, console_tokens.c.server_id == server_id)

@@ -12,7 +12,7 @@ from pileus.core.errors import BadRequest
 from pileus.services.identity.store import rows
 from pileus.services.identity.tables import groups, memberships, users
 from pileus.services.identity.types.base import Pairs
-from pileus.services.identity.types.users import GroupRow, UserRow
+from pileus.services.identity.types.users import UserRow
 
 
 def by_name(tx: Tx, domain_id: str, name: str) -> UserRow | None:
@@ -27,10 +27,6 @@ def in_group(group_id: str) -> sa.ColumnElement[bool]:
 def of_user(user_id: str) -> sa.ColumnElement[bool]:
     """A condition on groups."""
     return groups.c.id.in_(sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id))
-
-
-def groups_of(tx: Tx, user_id: str) -> list[GroupRow]:
-    return rows.where(tx, GroupRow, of_user(user_id))
 
 
 def _is(group_id: str, user_id: str) -> sa.ColumnElement[bool]:

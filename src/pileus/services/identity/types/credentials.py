@@ -58,19 +58,6 @@ class Ec2Blob(msgspec.Struct):
     access_token_id: str | None = None
 
 
-class Ec2Signature(msgspec.Struct):
-    """POST /ec2tokens: a request that somebody signed, and the signature."""
-
-    access: str
-    signature: str
-    host: str = ""
-    verb: str = ""
-    path: str = "/"
-    params: dict[str, str] = {}
-    headers: dict[str, str] = {}
-    body_hash: str = ""
-
-
 class AccessRuleRow(Row):
     __table__ = tables.access_rules
     __noun__ = "access_rule"

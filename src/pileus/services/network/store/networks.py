@@ -65,10 +65,6 @@ def of_physical(tx: Tx, network_type: str, physical_network: str) -> NetworkRow 
     return tx.row(NetworkRow, sa.select(networks).where(mine).limit(1))
 
 
-def default_external(tx: Tx) -> NetworkRow | None:
-    return tx.row(NetworkRow, sa.select(networks).where(networks.c.external, networks.c.is_default).limit(1))
-
-
 def forget_default(tx: Tx) -> None:
     tx.update(networks, networks.c.is_default, {"is_default": False})
 

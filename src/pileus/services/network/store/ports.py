@@ -13,7 +13,6 @@ from pileus.services.network.tables import (
     networks,
     port_security_groups,
     ports,
-    subnets,
 )
 from pileus.services.network.types.rows import FloatingIpRow, PortRow
 
@@ -39,11 +38,6 @@ def of_devices(tx: Tx, device_ids: Sequence[str]) -> list[PortRow]:
 
 def of_host(tx: Tx, host: str, owner_prefix: str) -> list[PortRow]:
     mine = (ports.c.binding_host == host) & ports.c.device_owner.startswith(owner_prefix, autoescape=True)
-    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.created_at, ports.c.id))
-
-
-def of_device_owner(tx: Tx, device_id: str, *owners: str) -> list[PortRow]:
-    mine = (ports.c.device_id == device_id) & ports.c.device_owner.in_(owners)
     return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.created_at, ports.c.id))
 
 
@@ -122,11 +116,3 @@ def free_floating_ips(tx: Tx, port_id: str) -> list[str]:
     if found:
         tx.update(floating_ips, mine, values)
     return found
-
-
-def dhcp_networks(tx: Tx, network_ids: Sequence[str]) -> set[str]:
-    """Which of the networks have a subnet with DHCP."""
-    if not network_ids:
-        return set()
-    mine = matches(subnets.c.network_id, network_ids) & subnets.c.enable_dhcp
-    return set(tx.scalars(sa.select(subnets.c.network_id).where(mine).distinct()))
