@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openstack
 import pytest
-from openstack import exceptions
+from openstack import exceptions, resource
 
 from pileus.services.identity.api import api as identity
 from pileus.services.image.api import api as image
@@ -60,7 +60,8 @@ def test_openstacksdk(url: str, tmp_path: Path) -> None:
     staged = cloud.image.create_image("staged", disk_format="raw", container_format="bare", allow_duplicates=True)
     cloud.image.stage_image(staged, data=b"bytes")
     cloud.image.import_image(staged, method="glance-direct")
-    assert cloud.image.get_image(staged.id).checksum == hashlib.md5(b"bytes").hexdigest()
+    staged = resource.wait_for_status(cloud.image, cloud.image.get_image(staged.id), "active", ["queued"], 0.05, 20)
+    assert staged.checksum == hashlib.md5(b"bytes").hexdigest()
 
     with pytest.raises(exceptions.BadRequestException, match="declared as qcow2"):
         cloud.image.create_image(

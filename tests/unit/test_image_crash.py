@@ -14,10 +14,12 @@ import pytest
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.services.image import files, receive, store
+from pileus.services.image import files, importing, receive, store
+from pileus.services.image.plugins import Plan
 from pileus.services.image.reconcile import sweep
 from pileus.services.image.rules.images import create_image, delete_image
 from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.tasks import ImageImport, ImportMethod
 from tests.support.personas import persona
 
 DATA = b"d" * (files.BLOCK + 1000)
@@ -85,6 +87,7 @@ def check(settings: Settings, image_id: str) -> str | None:
     db.close()
     kept = sorted(os.listdir(settings.state_dir / "images"))
     assert kept == sorted([*wanted, *(f"{upload}.staged" for upload in uploads)])
+    assert all(uploads.values())
     for name in kept:
         assert (settings.state_dir / "images" / name).read_bytes() == DATA
     if image is not None and image.status == "active":
@@ -124,6 +127,33 @@ def test_a_receiver_that_is_killed(tmp_path: Path, receiver: Callable[..., Any],
         pytest.fail("it never came to its end")
     assert seen == {"queued", end}
     assert step > 10
+
+
+def test_an_import_of_staged_data_that_is_killed(tmp_path: Path) -> None:
+    seen = set()
+    wish = ImageImport(method=ImportMethod(name="glance-direct"))
+    for step in range(1, 100):
+        settings, image = prepared(tmp_path / str(step))
+        db = Database(settings.database_url)
+        target = files.ImageFiles(settings.state_dir / "images")
+        asyncio.run(receive.stage(db, target, caller(), image, chunks(), None))
+        with db.read() as tx:
+            image = store.known_image(tx, image.id)
+        db.close()
+
+        def work(db: Database, target: files.ImageFiles = target, image: ImageRow = image) -> None:
+            hold = importing.begin_staged(db, target, caller(), image, wish)
+            asyncio.run(importing.staged(db, caller(), image, hold, Plan()))
+
+        done = in_child(settings, step, work)
+        status = check(settings, image.id)
+        seen.add(status)
+        if done:
+            assert status == "active"
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert seen == {"uploading", "queued", "active"}
 
 
 def test_a_delete_that_is_killed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest
 from pileus.core.paging import Page
 from pileus.services.image import store
-from pileus.services.image.types.images import ImageRow, Received
+from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, parse
 from pileus.services.image.types.members import MemberRow
 from tests.support.postgres import DATABASES, new_url
@@ -149,11 +150,11 @@ def test_an_upload_belongs_to_one(database: Database) -> None:
         store.insert(tx, image)
         assert store.begin_upload(tx, image.id, "saving", "first")
         assert not store.begin_upload(tx, image.id, "saving", "second")
-        assert not store.activate(tx, image.id, "second", Received(1, "c", "s"))
+        assert not store.activate(tx, image.id, "second", Arrival(Path("f"), Received(1, "c", "s"), "raw", "bare"))
         assert store.abandon_upload(tx, "first")
-        assert not store.activate(tx, image.id, "first", Received(1, "c", "s"))
+        assert not store.activate(tx, image.id, "first", Arrival(Path("f"), Received(1, "c", "s"), "raw", "bare"))
         assert store.begin_upload(tx, image.id, "saving", "third")
-        assert store.activate(tx, image.id, "third", Received(1, "c", "s"))
+        assert store.activate(tx, image.id, "third", Arrival(Path("f"), Received(1, "c", "s"), "raw", "bare"))
         assert store.known_image(tx, image.id).status == "active"
         store.delete(tx, image.id)
 

@@ -1,7 +1,8 @@
 """The images' bytes: one file for each content, named by its SHA-512, in one directory.
 
 While bytes arrive they lie in `<upload>.part`, which its receiver holds locked: a `.part` that nobody holds belongs to a
-receiver that died. `<upload>.staged` waits for its import. Adding and removing names happens under a lock of the directory.
+receiver that died. `<upload>.staged` waits for its import, of which `<upload>.part` is the lock then; `<upload>.work` is
+where an import makes other files of it. Adding and removing names happens under a lock of the directory.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import mmap
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -49,6 +51,17 @@ class ImageFiles:
     def part(self, upload: str) -> Path:
         return self.directory / f"{upload}.part"
 
+    def work(self, upload: str) -> Path:
+        """The directory of what is made of the bytes on their way in."""
+        return self.directory / f"{upload}.work"
+
+    def remove(self, name: str) -> None:
+        """A file or a directory of work, where it is there. Call it locked."""
+        if name.endswith(".work"):
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+        else:
+            (self.directory / name).unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """While entered, nobody else (thread or process) adds or removes names."""
@@ -63,9 +76,6 @@ class ImageFiles:
         """Bytes that may still be written."""
         found = os.statvfs(self.directory)
         return found.f_bavail * found.f_frsize - ROOM
-
-    def incoming(self, upload: str) -> Incoming:
-        return Incoming(self, upload)
 
     def publish(self, source: Path, sha512: str) -> None:
         """Give the bytes in `source` their name. Call it locked; `source` stays."""
@@ -93,9 +103,8 @@ class ImageFiles:
 
     def names(self) -> list[str]:
         """Of all files that are this store's."""
-        return [
-            name for name in os.listdir(self.directory) if _CONTENT.match(name) or name.endswith((".part", ".staged"))
-        ]
+        ours = (".part", ".staged", ".work")
+        return [name for name in os.listdir(self.directory) if _CONTENT.match(name) or name.endswith(ours)]
 
 
 class Incoming:
@@ -108,6 +117,7 @@ class Incoming:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
         self._work: list[Future[None]] = []
+        self._is_named = True
         with files.locked():
             self._file, self._is_direct = _create(self.path)
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -137,11 +147,18 @@ class Incoming:
             os.fsync(self._file)
         return Received(self.size, self._md5.hexdigest(), self._sha512.hexdigest())
 
+    def stage(self) -> None:
+        """Leave the bytes for a later import. Call it locked."""
+        self.path.rename(self.files.staged(self.upload))
+        self._is_named = False
+
     def release(self) -> None:
-        """Remove the name and let go of the file, whatever happened before."""
+        """Remove the name and what was made of the bytes, and let go of the file, whatever happened before."""
         wait(self._work)
-        with self.files.locked():
-            self.path.unlink(missing_ok=True)
+        if self._is_named:
+            with self.files.locked():
+                self.files.remove(self.files.work(self.upload).name)
+                self.path.unlink(missing_ok=True)
         os.close(self._file)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, new_id
 from pileus.core.errors import BadRequest, Gone, Problem
 from pileus.services.image import inspect, rules
 from pileus.services.image.files import ImageFiles, Incoming, blocks, no_room
-from pileus.services.image.types.images import ImageRow, Received
+from pileus.services.image.types.images import Arrival, ImageRow, Received
 
 _LINGER = 10.0
 """Seconds for which the rest of a refused upload is read and dropped, so that its sender gets to see the refusal."""
@@ -26,7 +26,7 @@ async def upload(
     """
     try:
         incoming = await begin(db, files, length, lambda tx, upload: rules.begin_upload(tx, image, "saving", upload))
-        await carry(db, caller, image, incoming, chunks, length, publish)
+        await carry(db, caller, image, incoming, chunks, length, _publish_received)
     except Problem:
         await _drop(chunks)
         raise
@@ -50,7 +50,7 @@ async def begin(db: Database, files: ImageFiles, length: int | None, start: Call
     def begun() -> Incoming:
         if length is not None and length > files.free():
             raise no_room(length)
-        incoming = files.incoming(new_id())
+        incoming = Incoming(files, new_id())
         try:
             with db.write() as tx:
                 start(tx, incoming.upload)
@@ -81,15 +81,23 @@ async def carry(
         received.virtual_size = checked(image, incoming)
         keep(db, caller, image, incoming, received)
 
+    async with taking_back(db, caller, image, incoming):
+        await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
+        if length is not None and incoming.size != length:
+            raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
+        await asyncio.to_thread(finish)
+
+
+@asynccontextmanager
+async def taking_back(db: Database, caller: Caller, image: ImageRow, incoming: Incoming) -> AsyncGenerator[None]:
+    """Whatever happens inside, `incoming` is released; where it fails, the image is queued again and told why."""
+
     def give_up(reason: str) -> None:
         with db.write() as tx:
             rules.abandon_upload(tx, caller, image.id, incoming.upload, reason)
 
     try:
-        await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
-        if length is not None and incoming.size != length:
-            raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
-        await asyncio.to_thread(finish)
+        yield
     except BaseException as error:
         reason = error.message if isinstance(error, Problem) else "It was interrupted."
         await asyncio.shield(asyncio.to_thread(incoming.release))
@@ -98,36 +106,20 @@ async def carry(
     await asyncio.shield(asyncio.to_thread(incoming.release))
 
 
-def publish(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
+def _publish_received(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
+    publish(db, caller, image, incoming, Arrival.of(image, incoming.path, received))
+
+
+def publish(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, arrival: Arrival) -> None:
     """Give the bytes their name and make the image active, as one step for everybody else."""
     with incoming.files.locked():
-        incoming.files.publish(incoming.path, received.sha512)
-        _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, received))
-
-
-def publish_staged(
-    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, also: Callable[[Tx], None]
-) -> None:
-    """Make an image active with the bytes that are staged for it; `also` is written down with it."""
-    assert image.upload is not None
-    assert image.staged is not None
-    received, upload, staged = Received(**image.staged), image.upload, files.staged(image.upload)
-
-    def finish(tx: Tx) -> bool:
-        also(tx)
-        return rules.finish_upload(tx, caller, image.id, upload, received)
-
-    with files.locked():
-        if not staged.exists():
-            raise Gone(f"What was staged for image {image.id} is gone.")
-        files.publish(staged, received.sha512)
-        _written(db, finish)
-        staged.unlink()
+        incoming.files.publish(arrival.path, arrival.received.sha512)
+        _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, arrival))
 
 
 def _keep_staged(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
     with incoming.files.locked():
-        incoming.path.rename(incoming.files.staged(incoming.upload))
+        incoming.stage()
         _written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
 
 

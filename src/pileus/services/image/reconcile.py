@@ -35,10 +35,11 @@ def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> Non
         lost = {upload for upload, is_staged in uploads.items() if upload not in (staged if is_staged else living)}
         if lost:
             _give_up(db, lost)
-        kept = needed | {f"{u}.part" for u in living} | {f"{u}.staged" for u in uploads if u not in lost}
+        kept = needed | {files.part(u).name for u in living}
+        kept |= {file.name for u in uploads if u not in lost for file in (files.staged(u), files.work(u))}
         for name in sorted(names - kept):
             log.info("removed a file that no image refers to", file=name)
-            (files.directory / name).unlink(missing_ok=True)
+            files.remove(name)
 
 
 def _give_up(db: Database, lost: set[str]) -> None:

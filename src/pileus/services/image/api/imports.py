@@ -1,26 +1,18 @@
 """Imports of data."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
 from typing import Any
-
-import structlog
 
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.core.errors import Problem
 from pileus.core.http import Response
-from pileus.services.image import fetch, receive
-from pileus.services.image.files import ImageFiles, Incoming
+from pileus.services.image import fetch, importing, plugins, receive
+from pileus.services.image.files import ImageFiles
 from pileus.services.image.rules import images, imports
 from pileus.services.image.service import api
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow, full_task_view
-
-log = structlog.get_logger("pileus.image")
-_running: set[asyncio.Task[None]] = set()
 
 
 @api.post(
@@ -35,9 +27,10 @@ async def import_image(
 ) -> Response:
     """Make an image of what was staged, or of what is found on the web."""
     imports.check_import(image, body)
-    files = await asyncio.to_thread(ImageFiles, settings.state_dir / "images")
+    files, plan = await asyncio.to_thread(ImageFiles, settings.state_dir / "images"), plugins.plan(settings, caller)
     if body.method.name == "glance-direct":
-        await asyncio.to_thread(_import_staged, db, files, caller, image, body)
+        hold = await asyncio.to_thread(importing.begin_staged, db, files, caller, image, body)
+        importing.in_background(image, importing.staged(db, caller, image, hold, plan))
         return Response(status=202)
     uri = body.method.uri or ""
     allowed = fetch.networks(settings.import_networks)
@@ -45,12 +38,8 @@ async def import_image(
     incoming = await receive.begin(
         db, files, None, lambda tx, upload: imports.begin_import(tx, caller, image, body, upload)
     )
-    _in_background(_download(db, caller, image, incoming, fetch.stream(uri, allowed)))
+    importing.in_background(image, importing.from_web(db, caller, image, incoming, fetch.stream(uri, allowed), plan))
     return Response(status=202)
-
-
-def _import_staged(db: Database, files: ImageFiles, caller: Caller, image: ImageRow, wish: ImageImport) -> None:
-    receive.publish_staged(db, files, caller, image, lambda tx: imports.record_import(tx, caller, image, wish))
 
 
 @api.post("/tasks", policy="tasks_api_access", success=201)
@@ -59,29 +48,11 @@ async def create_task(db: Database, settings: Settings, caller: Caller, body: Ta
     uri = body.input.import_from
     allowed = fetch.networks(settings.import_networks)
     await fetch.check(uri, allowed)
-    files = await asyncio.to_thread(ImageFiles, settings.state_dir / "images")
+    files, plan = await asyncio.to_thread(ImageFiles, settings.state_dir / "images"), plugins.plan(settings, caller)
     made: list[tuple[ImageRow, TaskRow]] = []
     incoming = await receive.begin(
         db, files, None, lambda tx, upload: made.append(imports.begin_task(tx, caller, body, upload))
     )
     image, task = made[0]
-    _in_background(_download(db, caller, image, incoming, fetch.stream(uri, allowed)))
+    importing.in_background(image, importing.from_web(db, caller, image, incoming, fetch.stream(uri, allowed), plan))
     return full_task_view(task)
-
-
-async def _download(
-    db: Database, caller: Caller, image: ImageRow, incoming: Incoming, chunks: AsyncGenerator[bytes, None]
-) -> None:
-    try:
-        async with aclosing(chunks):
-            await receive.carry(db, caller, image, incoming, chunks, None, receive.publish)
-    except Problem as problem:
-        log.info("an import failed", image=image.id, reason=problem.message)
-    except Exception:
-        log.exception("an import failed", image=image.id)
-
-
-def _in_background(work: Coroutine[Any, Any, None]) -> None:
-    running = asyncio.get_running_loop().create_task(work)
-    _running.add(running)
-    running.add_done_callback(_running.discard)

@@ -7,7 +7,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict
 from pileus.services.image import store
-from pileus.services.image.types.images import ImageRow, Received
+from pileus.services.image.types.images import Arrival, ImageRow, Received
 
 
 def begin_upload(tx: Tx, image: ImageRow, status: str, upload: str) -> None:
@@ -20,12 +20,19 @@ def begin_upload(tx: Tx, image: ImageRow, status: str, upload: str) -> None:
         raise Conflict(f"Image {image.id} takes no data: it is not queued (any more).")
 
 
-def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, received: Received) -> bool:
+def begin_import_of_staged(tx: Tx, image: ImageRow) -> None:
+    """From uploading, with its data staged, to importing. Raises Conflict."""
+    if image.upload is None or not store.import_staged(tx, image.id, image.upload):
+        raise Conflict(f"Image {image.id} is {image.status}, with no data staged: PUT /images/{image.id}/stage first.")
+
+
+def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, arrival: Arrival) -> bool:
     """Make it active. False where the image is gone."""
-    if not store.activate(tx, image_id, upload, received):
+    if not store.activate(tx, image_id, upload, arrival):
         return False
+    store.add_properties(tx, image_id, arrival.properties)
     store.end_tasks(tx, image_id, "success", "")
-    events.record(tx, caller, "image", "upload", "image", image_id, size=received.size)
+    events.record(tx, caller, "image", "upload", "image", image_id, size=arrival.received.size)
     return True
 
 

@@ -12,8 +12,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.image import store
-from pileus.services.image.rules import images
-from pileus.services.image.rules.data import begin_upload
+from pileus.services.image.rules import data, images
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
 
@@ -51,16 +50,22 @@ def record_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport) ->
     _insert_task(tx, caller, "api_image_import", image, task_input)
 
 
+def begin_import_of_staged(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport) -> None:
+    """From uploading to importing. Raises Conflict."""
+    data.begin_import_of_staged(tx, image)
+    record_import(tx, caller, image, wish)
+
+
 def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, upload: str) -> None:
     """From queued to importing. Raises Conflict."""
-    begin_upload(tx, image, "importing", upload)
+    data.begin_upload(tx, image, "importing", upload)
     record_import(tx, caller, image, wish)
 
 
 def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str) -> tuple[ImageRow, TaskRow]:
     """A new image, importing. Raises as `create_image`."""
     image = images.create_image(tx, caller, wish.input.image_properties)
-    begin_upload(tx, image, "importing", upload)
+    data.begin_upload(tx, image, "importing", upload)
     return image, _insert_task(tx, caller, "import", image, msgspec.structs.asdict(wish.input))
 
 
@@ -82,6 +87,11 @@ def _insert_task(tx: Tx, caller: Caller, kind: str, image: ImageRow, task_input:
     store.insert_task(tx, task)
     events.record(tx, caller, "image", "import", "image", image.id, task=task.id)
     return task
+
+
+def tell(tx: Tx, image_id: str, message: str) -> None:
+    """What an import is doing now."""
+    store.note_task(tx, image_id, message)
 
 
 def known_task(tx: Tx, task_id: str) -> TaskRow:

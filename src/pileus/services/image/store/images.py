@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pileus.core import paging
 from pileus.core.db import Tx, matches
 from pileus.services.image.tables import images, members, properties, tags
-from pileus.services.image.types.images import ImageRow, Received
+from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
 
 _COLUMNS = frozenset(images.c.keys())
@@ -109,6 +109,14 @@ def set_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
     _insert_properties(tx, image_id, values)
 
 
+def add_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
+    """Instead of those of the same names."""
+    if values:
+        mine = (properties.c.image_id == image_id) & properties.c.name.in_(list(values))
+        tx.delete(properties, mine)
+        _insert_properties(tx, image_id, values)
+
+
 def set_tags(tx: Tx, image_id: str, values: Sequence[str]) -> None:
     tx.delete(tags, tags.c.image_id == image_id)
     _insert_tags(tx, image_id, values)
@@ -136,10 +144,17 @@ def begin_upload(tx: Tx, image_id: str, status: str, upload: str) -> bool:
     return tx.update(images, mine, {"status": status, "upload": upload, "updated_at": tx.now}) == 1
 
 
-def activate(tx: Tx, image_id: str, upload: str, received: Received) -> bool:
+def import_staged(tx: Tx, image_id: str, upload: str) -> bool:
+    mine = (images.c.id == image_id) & (images.c.upload == upload) & (images.c.status == "uploading")
+    staged = images.c.staged.is_not(None)
+    return tx.update(images, mine & staged, {"status": "importing", "updated_at": tx.now}) == 1
+
+
+def activate(tx: Tx, image_id: str, upload: str, arrival: Arrival) -> bool:
     mine = (images.c.id == image_id) & (images.c.upload == upload)
     values = {"status": "active", "upload": None, "staged": None, "updated_at": tx.now}
-    return tx.update(images, mine, {**values, **msgspec.structs.asdict(received)}) == 1
+    formats = {"disk_format": arrival.disk_format, "container_format": arrival.container_format}
+    return tx.update(images, mine, {**values, **formats, **msgspec.structs.asdict(arrival.received)}) == 1
 
 
 def stage(tx: Tx, image_id: str, upload: str, received: Received) -> bool:
@@ -155,9 +170,10 @@ def abandon_upload(tx: Tx, upload: str) -> bool:
 
 
 def uploads(tx: Tx) -> dict[str, bool]:
-    """Upload -> whether its bytes are staged."""
-    found = tx.execute(sa.select(images.c.upload, images.c.staged).where(images.c.upload.is_not(None)))
-    return {upload: staged is not None for upload, staged in found}
+    """Upload -> whether its bytes are staged and wait; else somebody is at work on it."""
+    columns = images.c.upload, images.c.staged, images.c.status
+    found = tx.execute(sa.select(*columns).where(images.c.upload.is_not(None)))
+    return {upload: staged is not None and status == "uploading" for upload, staged, status in found}
 
 
 def images_of_uploads(tx: Tx, wanted: Sequence[str]) -> list[tuple[str, str]]:

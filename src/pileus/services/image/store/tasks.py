@@ -36,6 +36,11 @@ def insert_task(tx: Tx, row: TaskRow) -> None:
     tx.insert(table, row)
 
 
+def note_task(tx: Tx, image_id: str, message: str) -> None:
+    mine = (table.c.image_id == image_id) & (table.c.status == "processing")
+    tx.update(table, mine, {"message": message, "updated_at": tx.now})
+
+
 def end_tasks(tx: Tx, image_id: str, status: str, message: str) -> None:
     """Of an image, at most one is under way."""
     mine = (table.c.image_id == image_id) & (table.c.status == "processing")

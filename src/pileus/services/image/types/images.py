@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -83,6 +84,21 @@ class Received(msgspec.Struct):
     """MD5, hexadecimal."""
     sha512: str
     virtual_size: int | None = None
+
+
+class Arrival(msgspec.Struct):
+    """Data that is whole and on this machine, and what the image will be with it."""
+
+    path: Path
+    received: Received
+    disk_format: str | None
+    container_format: str | None
+    properties: dict[str, str] = {}
+    """What is added to the image's own."""
+
+    @classmethod
+    def of(cls, image: ImageRow, path: Path, received: Received) -> Arrival:
+        return cls(path, received, image.disk_format, image.container_format)
 
 
 def image_view(image: ImageRow) -> dict[str, Any]:

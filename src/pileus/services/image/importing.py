@@ -1,0 +1,87 @@
+"""Imports under way: bytes that were staged, or that come from the web, go through the plug-ins and become an image's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from pileus.core.context import Caller
+from pileus.core.db import Database
+from pileus.core.errors import Conflict, Problem
+from pileus.services.image import plugins, receive
+from pileus.services.image.files import ImageFiles, Incoming
+from pileus.services.image.plugins import Plan
+from pileus.services.image.rules import imports
+from pileus.services.image.types.images import Arrival, ImageRow, Received
+from pileus.services.image.types.tasks import ImageImport
+
+log = structlog.get_logger("pileus.image")
+_running: set[asyncio.Task[None]] = set()
+
+
+def begin_staged(db: Database, files: ImageFiles, caller: Caller, image: ImageRow, wish: ImageImport) -> Incoming:
+    """The hold on what was staged. Raises Conflict where nothing is, or its import is under way."""
+    assert image.upload is not None
+    try:
+        hold = Incoming(files, image.upload)
+    except FileExistsError:
+        raise Conflict(f"The import of image {image.id} is under way already.") from None
+    try:
+        with db.write() as tx:
+            imports.begin_import_of_staged(tx, caller, image, wish)
+    except BaseException:
+        hold.release()
+        raise
+    return hold
+
+
+async def staged(db: Database, caller: Caller, image: ImageRow, hold: Incoming, plan: Plan) -> None:
+    """From what was staged to an active image; or to a queued one, with nothing kept."""
+    assert image.staged is not None
+    file, received = hold.files.staged(hold.upload), Received(**image.staged)
+    try:
+        async with receive.taking_back(db, caller, image, hold):
+            arrival = Arrival.of(image, file, received)
+            await asyncio.to_thread(_complete, db, caller, image, hold, plan, arrival)
+    finally:
+        await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
+
+
+async def from_web(
+    db: Database, caller: Caller, image: ImageRow, incoming: Incoming, chunks: AsyncGenerator[bytes, None], plan: Plan
+) -> None:
+    """As `staged`, of bytes that are still to come."""
+
+    def keep(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
+        _complete(db, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
+
+    async with aclosing(chunks):
+        await receive.carry(db, caller, image, incoming, chunks, None, keep)
+
+
+def _complete(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, plan: Plan, arrival: Arrival) -> None:
+    def tell(message: str) -> None:
+        with db.write() as tx:
+            imports.tell(tx, image.id, message)
+
+    receive.publish(db, caller, image, incoming, plugins.run(incoming, plan, arrival, tell))
+
+
+def in_background(image: ImageRow, work: Coroutine[Any, Any, None]) -> None:
+    """Nobody waits for it: what becomes of it is told by the image and its task."""
+    running = asyncio.get_running_loop().create_task(_logged(image, work))
+    _running.add(running)
+    running.add_done_callback(_running.discard)
+
+
+async def _logged(image: ImageRow, work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Problem as problem:
+        log.info("an import failed", image=image.id, reason=problem.message)
+    except Exception:
+        log.exception("an import failed", image=image.id)
