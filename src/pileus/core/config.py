@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -24,6 +25,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """The region's name in the catalog: other clouds beside this one."""
     database: str | None = None
     """SQLAlchemy URL of a shared PostgreSQL; by default SQLite in the state directory."""
+    public_url: str | None = None
+    """Where clients find the API, without a path, if not at host and port: what stands in front of it."""
     external_bridge: str = "br-ex"
     """The bridge of external networks."""
     external_address: str = "172.24.4.1/24"
@@ -41,6 +44,29 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     import_networks: str = ""
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
 
+    OF_THE_MACHINE: ClassVar[frozenset[str]] = frozenset(
+        {
+            "state_dir",
+            "host",
+            "port",
+            "database",
+            "external_bridge",
+            "external_address",
+            "external_interface",
+            "sim_hosts",
+        }
+    )
+    """What each process may have differently; all else is the same in every process of a cloud."""
+
+    def of_the_cloud(self) -> dict[str, Any]:
+        """What every process of the cloud must have the same."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in self.OF_THE_MACHINE}
+
+    def within(self, cloud: Mapping[str, Any]) -> Settings:
+        """These settings in a cloud that has settled what is not the machine's own."""
+        known = {name: value for name, value in cloud.items() if name in self.of_the_cloud()}
+        return msgspec.structs.replace(self, **known)
+
     @property
     def own_hosts(self) -> list[str]:
         """Names of the hosts that this Pileus starts itself."""
@@ -52,8 +78,13 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def url(self) -> str:
-        """Of the API, without a path."""
+        """Of this process's API, without a path."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def endpoint_url(self) -> str:
+        """Of the API as clients find it in the catalog, without a path."""
+        return self.public_url or self.url
 
 
 def host_names(base: str, count: int) -> list[str]:
