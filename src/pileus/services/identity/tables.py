@@ -200,6 +200,80 @@ trusts = Table(
     Column("extra", Json, nullable=False),
 )
 
+identity_providers = Table(
+    "identity_provider",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("authorization_ttl", Integer),
+)
+remote_ids = Table(
+    "identity_remote_id",
+    metadata,
+    Column("remote_id", String(255), primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+)
+mappings = Table(
+    "identity_mapping",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("rules", Json, nullable=False),
+    Column("schema_version", String(8), nullable=False),
+)
+protocols = Table(
+    "identity_protocol",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Id, nullable=False),
+    Column("mapping_id", Id, ForeignKey("identity_mapping.id"), nullable=False),
+    Column("remote_id_attribute", String(64)),
+    Column("sign_on", Json),
+    Column("secret", Text),
+    UniqueConstraint("identity_provider_id", "name"),
+)
+federated_users = Table(
+    "identity_federated_user",
+    metadata,
+    Column("protocol_id", Id, ForeignKey("identity_protocol.id", ondelete="CASCADE"), primary_key=True),
+    Column("unique_id", String(255), primary_key=True),
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+expiring_memberships = Table(
+    "identity_expiring_membership",
+    metadata,
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Id, ForeignKey("identity_group.id", ondelete="CASCADE"), primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
+    Column("verified_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+used_assertions = Table(
+    "identity_used_assertion",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+signing_keys = Table(
+    "identity_signing_key",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("private_key", Text, nullable=False),
+    Column("certificate", Text, nullable=False),
+)
+service_providers = Table(
+    "identity_service_provider",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("auth_url", Text, nullable=False),
+    Column("sp_url", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("relay_state_prefix", String(255), nullable=False),
+)
+
 policies = Table(
     "identity_policy",
     metadata,

@@ -25,6 +25,7 @@ from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
 from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import credentials as credential_store
+from pileus.services.identity.store import federation as federation_store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
 from pileus.services.identity.store import tokens as store
@@ -365,6 +366,9 @@ def _described(tx: Tx, session: Session, with_catalog: bool) -> dict[str, Any]:
         shown["roles"] = [_named(role) for role in session.roles]
         if with_catalog:
             shown["catalog"] = catalog(tx, user.id, session.project.id if session.project else None)
+    sisters = federation_store.enabled_service_providers(tx)
+    if sisters:
+        shown["service_providers"] = [{"id": one.id, "auth_url": one.auth_url, "sp_url": one.sp_url} for one in sisters]
     if session.trust:
         shown["OS-TRUST:trust"] = {
             "id": session.trust.id,
