@@ -87,7 +87,7 @@ class Cloud:
     def reconcilers(self) -> list[Reconciler]:
         northbound, southbound = self._ovn()
         return [
-            *identity_reconcile.reconcilers(self.db),
+            *identity_reconcile.reconcilers(self.db, self.settings),
             *compute_reconcile.reconcilers(self.db, self.settings),
             *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound),
             *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),

@@ -66,7 +66,8 @@ def db(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
 
 def log_in(db: Database, life: timedelta = timedelta(hours=1)) -> str:
     user = PasswordUser(name="admin", domain=DomainRef(id="default"), password="secret")
-    return login.log_in(db, Auth(Identity(["password"], password=PasswordMethod(user))), life, True)[0]
+    given = Auth(Identity(["password"], password=PasswordMethod(user)))
+    return login.log_in(db, Settings(token_hours=life / timedelta(hours=1)), given, True)[0]
 
 
 def test_first_rows_twice_change_nothing(db: Database) -> None:

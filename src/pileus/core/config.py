@@ -37,6 +37,24 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """How many hosts to simulate."""
     token_hours: float = 1.0
     """How long a token is valid."""
+    password_regex: str = ""
+    """What a new password must match from its start, such as `.{12,}$`: what your auditors ask for."""
+    password_regex_description: str = ""
+    """The same in words, for whoever is refused."""
+    password_expires_days: int = 0
+    """After how many days a password must be changed (0: never): your site's rules."""
+    minimum_password_age: int = 0
+    """For how many days users keep a password that they chose (0: not at all): the history would be rotated away."""
+    unique_last_password_count: int = 0
+    """How many of their last passwords users can't take again (0: the present one)."""
+    change_password_upon_first_use: bool = False
+    """Whether a password that an administrator set is good for nothing but to be changed."""
+    lockout_failure_attempts: int = 0
+    """After how many wrong passwords in a row a user is locked out (0: never); others can lock users out by it."""
+    lockout_duration: int = 1800
+    """For how many seconds a user is locked out."""
+    disable_user_account_days_inactive: int = 0
+    """After how many days without a log-in a user is disabled (0: never)."""
     cpu_ratio: float = 4.0
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0

@@ -65,7 +65,23 @@ users = Table(
     Column("tokens_valid_after", Time),
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
+    Column("password_chosen_at", Time),  # null: somebody else set it
+    Column("last_active_at", Time),
     UniqueConstraint("domain_id", "name"),
+)
+old_passwords = Table(
+    "identity_old_password",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("password_hash", Text, nullable=False),
+)
+failed_logins = Table(
+    "identity_failed_login",
+    metadata,
+    Column("user_id", Id, primary_key=True),  # "" stands for everybody who is not there
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Time, nullable=False),
 )
 groups = Table(
     "identity_group",
@@ -158,6 +174,12 @@ credentials = Table(
     Column("type", String(255), nullable=False),
     Column("blob", Text, nullable=False),
     Column("extra", Json, nullable=False),
+)
+used_codes = Table(
+    "identity_used_code",
+    metadata,
+    Column("credential_id", Id, ForeignKey("identity_credential.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, nullable=False),
 )
 application_credentials = Table(
     "identity_application_credential",

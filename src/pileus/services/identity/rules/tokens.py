@@ -141,8 +141,9 @@ def unpacked(raw: bytes) -> Claims:
     )
 
 
-def _box(tx: Tx) -> MultiFernet:
-    return MultiFernet([Fernet(key.key) for key in store.keys(tx)])
+def box(tx: Tx) -> MultiFernet:
+    """What seals tokens: the newest key makes, any of them opens."""
+    return kept(tx, "box", lambda tx: MultiFernet([Fernet(key.key) for key in store.keys(tx)]))
 
 
 def rotate_keys(tx: Tx) -> None:
@@ -170,7 +171,7 @@ def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
     """The token's text, and what it means. Raises Unauthorized where it would mean nothing."""
     mark = rows.mark(tx)
     session = _session(tx, claims, mark)
-    text = kept(tx, "box", _box).encrypt(packed(claims)).decode().rstrip("=")
+    text = box(tx).encrypt(packed(claims)).decode().rstrip("=")
     _keep(tx, text, session)
     return text, session
 
@@ -198,7 +199,7 @@ def _keep(tx: Tx, text: str, session: Session) -> None:
 
 def _read(tx: Tx, text: str) -> Claims:
     try:
-        return unpacked(kept(tx, "box", _box).decrypt(text + "=" * (-len(text) % 4)))
+        return unpacked(box(tx).decrypt(text + "=" * (-len(text) % 4)))
     except (InvalidToken, ValueError, IndexError, msgspec.MsgspecError):
         raise Unauthorized(_NOT_VALID) from None
 
