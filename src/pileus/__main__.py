@@ -62,6 +62,15 @@ def parser() -> Parser:
     )
     controller.add_argument("--database", metavar="URL", help="the cloud's PostgreSQL")
 
+    database = commands.add_parser("database", help="where the cloud keeps its rows", allow_abbrev=False)
+    of_database = database.add_subparsers(
+        dest="database_command", required=True, parser_class=Parser, metavar="COMMAND"
+    )
+    text = "go on in a PostgreSQL instead of the SQLite file; guests do not notice"
+    move = of_database.add_parser("move", help=text, description=text, allow_abbrev=False)
+    move.add_argument("file", type=Path, metavar="SQLITE-FILE", help="STATE/pileus.db")
+    move.add_argument("url", metavar="POSTGRESQL-URL", help="postgresql+psycopg://USER:PASSWORD@HOST/NAME, empty")
+
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
@@ -236,6 +245,15 @@ def _controller(given: argparse.Namespace) -> int:
     return scale_out.controller(options.load(_state_dir(given), {"database": given.database}))
 
 
+def _database(given: argparse.Namespace) -> int:
+    from pileus.operate.move import move
+
+    moved = move(given.file.absolute(), given.url, lambda line: print(line, flush=True))
+    sys.stdout.write(f"{moved.rows} rows of {moved.tables} tables moved.")
+    sys.stdout.write(f" The API was away for {moved.gap:.1f} s.\n" if moved.gap else " 'pileus up' starts there.\n")
+    return 0
+
+
 def _handed_down() -> Settings:
     """The settings that the process which started this one has checked."""
     import msgspec
@@ -299,6 +317,7 @@ _COMMANDS = {
     "up": _up,
     "api": _api,
     "controller": _controller,
+    "database": _database,
     "down": _down,
     "status": _status,
     "doctor": _doctor,
