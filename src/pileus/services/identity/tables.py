@@ -99,6 +99,14 @@ memberships = Table(
     Column("group_id", Id, ForeignKey("identity_group.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
+domain_options = Table(
+    "identity_domain_option",
+    metadata,
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), primary_key=True),
+    Column("group", String(32), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Json),
+)
 roles = Table(
     "identity_role",
     metadata,
