@@ -75,20 +75,20 @@ def show_catalog(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
 @api.get("/OS-FEDERATION/projects", policy="identity:get_auth_projects")
 @api.get("/auth/projects", policy="identity:get_auth_projects")
 def list_auth_projects(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    rows = [row for row in assignments.projects_of(tx, caller.user_id) if row.enabled]
+    rows = [row for row in assignments.projects_of(tx, caller.user_id, caller.group_ids) if row.enabled]
     return listed(request, "projects", [shown(request, row) for row in rows])
 
 
 @api.get("/OS-FEDERATION/domains", policy="identity:get_auth_domains")
 @api.get("/auth/domains", policy="identity:get_auth_domains")
 def list_auth_domains(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    rows = [row for row in assignments.domains_of(tx, caller.user_id) if row.enabled]
+    rows = [row for row in assignments.domains_of(tx, caller.user_id, caller.group_ids) if row.enabled]
     return listed(request, "domains", [shown(request, row) for row in rows])
 
 
 @api.get("/auth/system", policy="identity:get_auth_system")
 def list_auth_system(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    system = [{"all": True}] if assignments.effective_on_system(tx, caller.user_id) else []
+    system = [{"all": True}] if assignments.effective_on_system(tx, caller.user_id, caller.group_ids) else []
     return listed(request, "system", system)
 
 

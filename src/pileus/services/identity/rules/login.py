@@ -28,10 +28,12 @@ from pileus.services.identity.types.tokens import (
     Auth,
     Claims,
     DomainRef,
+    Federation,
     Identity,
     ProjectRef,
     Scope,
     ScopeWish,
+    TokenMethod,
     TrustRef,
     UserRef,
 )
@@ -53,6 +55,7 @@ class Proof(msgspec.Struct, kw_only=True):
     code: totp.Code | None = None
     session: Session | None = None
     application_credential: ApplicationCredentialRow | None = None
+    federation: Federation | None = None
 
 
 GUESSABLE = ("password", "totp")
@@ -86,6 +89,15 @@ def log_in(
             compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
     return _admitted(db, settings, auth, proofs, before, with_catalog)
+
+
+def vouched_for(
+    db: Database, settings: Settings, user: UserRow, method: str, federation: Federation | None
+) -> tuple[str, bytes]:
+    """An unscoped token for a user whom an identity provider has vouched for."""
+    auth = Auth(Identity([method]), "unscoped")
+    proof = Proof(method=method, user=user, federation=federation)
+    return _admitted(db, settings, auth, [proof], None, with_catalog=False)
 
 
 def _admitted(
@@ -141,9 +153,10 @@ def _use_code(tx: Tx, code: totp.Code) -> None:
 
 
 def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
-    if method not in ("password", "token", "totp", "application_credential"):
+    if method not in ("password", "totp", "application_credential", "token", *tokens.FEDERATED):
         raise Unauthorized(f"'{method[:64]}' is not an authentication method here.")
-    if getattr(identity, method) is None:
+    given = getattr(identity, method)
+    if given is None:
         raise BadRequest(f"auth.identity.{method} is missing though the method is given.")
     if method == "password" and identity.password is not None:
         user = _user(tx, identity.password.user)
@@ -154,8 +167,12 @@ def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
         user = _user(tx, identity.totp.user)
         code = totp.matching(tx, user, identity.totp.user.passcode)
         return Proof(method=method, user=user, wrong=code is None, code=code)
-    if method == "token" and identity.token is not None:
-        session = tokens.session_of(tx, identity.token.id)
+    if isinstance(given, TokenMethod):
+        session = tokens.session_of(tx, given.id)
+        if method in tokens.FEDERATED and session.claims.federation is None:
+            raise Unauthorized(
+                f"auth.identity.{method} takes the token of a user whom an identity provider vouched for."
+            )
         return Proof(method=method, user=rows.find(tx, UserRow, session.claims.user_id), session=session)
     return _application_credential_proof(tx, identity)
 
@@ -266,8 +283,13 @@ def _claims(
         audit_ids=(audit_id, parent.claims.audit_ids[-1]) if parent else (audit_id,),
         trust_id=place.trust.id if place.trust else None,
         application_credential_id=credential.id if credential else None,
+        federation=None if place.trust else next((found for found in map(_federation, proofs) if found), None),
     )
     return claims, place.trust
+
+
+def _federation(proof: Proof) -> Federation | None:
+    return proof.session.claims.federation if proof.session else proof.federation
 
 
 def _methods(proofs: Sequence[Proof], before: Receipt | None) -> tuple[str, ...]:

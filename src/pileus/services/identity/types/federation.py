@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -127,3 +128,22 @@ class ServiceProviderUpdate(Body):
     enabled: bool | Unset | None = UNSET
     description: str | Unset | None = UNSET
     relay_state_prefix: Annotated[str, length(0, 255)] | Unset | None = UNSET
+
+
+class FederatedUser(msgspec.Struct, frozen=True):
+    """By which name a protocol of an identity provider knows a user."""
+
+    user_id: str
+    identity_provider_id: str
+    protocol: str
+    unique_id: str
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """Of a group, until it ends: the identity provider may not vouch for it again."""
+
+    user_id: str
+    group_id: str
+    identity_provider_id: str
+    verified_at: datetime
+    expires_at: datetime
