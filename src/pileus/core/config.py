@@ -5,9 +5,58 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import msgspec
+
+
+class ImageStore(msgspec.Struct, kw_only=True, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """A place for images' data, [image_stores.NAME] in the file of options: where there is room, and of which speed."""
+
+    description: str = ""
+    """What its users read in the list of stores."""
+    weight: int = 0
+    """Of several stores that have an image, the one of the highest weight is read."""
+    default: bool = False
+    """Whether data goes here when its sender names no store."""
+
+
+class FileStore(ImageStore, tag="file", kw_only=True, frozen=True):
+    directory: Path
+
+
+class HttpStore(ImageStore, tag="http", kw_only=True, frozen=True):
+    """Data that lies on web servers. Images get such locations; nothing is written there."""
+
+
+class S3Store(ImageStore, tag="s3", kw_only=True, frozen=True):
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_file: Path
+    """Holds the secret key alone, so that the options may be shown to others."""
+    region: str = "us-east-1"
+    prefix: str = ""
+    """Of the objects' names: what is below it is this store's own."""
+
+
+class SwiftStore(ImageStore, tag="swift", kw_only=True, frozen=True):
+    auth_url: str
+    username: str
+    password_file: Path
+    """Holds the password alone."""
+    project_name: str
+    user_domain_name: str = "Default"
+    project_domain_name: str = "Default"
+    region: str | None = None
+    container: str = "images"
+
+
+class RbdStore(ImageStore, tag="rbd", kw_only=True, frozen=True, forbid_unknown_fields=False):
+    """Comes with Ceph: refused at start until then."""
+
+
+AnyImageStore = FileStore | HttpStore | S3Store | SwiftStore | RbdStore
 
 
 class Settings(msgspec.Struct, kw_only=True, frozen=True):
@@ -25,8 +74,6 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """The region's name in the catalog: other clouds beside this one."""
     database: str | None = None
     """SQLAlchemy URL of a shared PostgreSQL; by default SQLite in the state directory."""
-    public_url: str | None = None
-    """Where clients find the API, without a path, if not at host and port: what stands in front of it."""
     external_bridge: str = "br-ex"
     """The bridge of external networks."""
     external_address: str = "172.24.4.1/24"
@@ -37,53 +84,14 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """How many hosts to simulate."""
     token_hours: float = 1.0
     """How long a token is valid."""
-    password_regex: str = ""
-    """What a new password must match from its start, such as `.{12,}$`: what your auditors ask for."""
-    password_regex_description: str = ""
-    """The same in words, for whoever is refused."""
-    password_expires_days: int = 0
-    """After how many days a password must be changed (0: never): your site's rules."""
-    minimum_password_age: int = 0
-    """For how many days users keep a password that they chose (0: not at all): the history would be rotated away."""
-    unique_last_password_count: int = 0
-    """How many of their last passwords users can't take again (0: the present one)."""
-    change_password_upon_first_use: bool = False
-    """Whether a password that an administrator set is good for nothing but to be changed."""
-    lockout_failure_attempts: int = 0
-    """After how many wrong passwords in a row a user is locked out (0: never); others can lock users out by it."""
-    lockout_duration: int = 1800
-    """For how many seconds a user is locked out."""
-    disable_user_account_days_inactive: int = 0
-    """After how many days without a log-in a user is disabled (0: never)."""
     cpu_ratio: float = 4.0
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0
     """Memory to promise for what the host has."""
     import_networks: str = ""
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
-
-    OF_THE_MACHINE: ClassVar[frozenset[str]] = frozenset(
-        {
-            "state_dir",
-            "host",
-            "port",
-            "database",
-            "external_bridge",
-            "external_address",
-            "external_interface",
-            "sim_hosts",
-        }
-    )
-    """What each process may have differently; all else is the same in every process of a cloud."""
-
-    def of_the_cloud(self) -> dict[str, Any]:
-        """What every process of the cloud must have the same."""
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in self.OF_THE_MACHINE}
-
-    def within(self, cloud: Mapping[str, Any]) -> Settings:
-        """These settings in a cloud that has settled what is not the machine's own."""
-        known = {name: value for name, value in cloud.items() if name in self.of_the_cloud()}
-        return msgspec.structs.replace(self, **known)
+    image_stores: Mapping[str, AnyImageStore] = {}
+    """Places for images' data beside STATE/images: where there is room."""
 
     @property
     def own_hosts(self) -> list[str]:
@@ -96,13 +104,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def url(self) -> str:
-        """Of this process's API, without a path."""
+        """Of the API, without a path."""
         return f"http://{self.host}:{self.port}"
-
-    @property
-    def endpoint_url(self) -> str:
-        """Of the API as clients find it in the catalog, without a path."""
-        return self.public_url or self.url
 
 
 def host_names(base: str, count: int) -> list[str]:
