@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import ipaddress
+import os
 import re
 import socket
 import tomllib
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pileus.core.config import Settings
+from pileus.core.config import AnyImageStore, FileStore, HttpStore, RbdStore, S3Store, Settings, SwiftStore
 
 FILE = "pileus.toml"
 
@@ -87,14 +88,28 @@ def _line(text: str, key: str) -> int:
 
 
 def _explain(message: str, values: Mapping[str, Any], path: Path) -> str:
-    found = re.search(r"`\$\.(\w+)`", message)
+    found = re.search(r"`\$\.(\w+)", message)
     key = found[1] if found else "?"
     where = (
         f"{path}, line {_line(path.read_text(), key)}"
         if path.exists() and key in path.read_text()
         else f"--{key.replace('_', '-')}"
     )
-    return f"{where}: {key} is {values.get(key)!r}: {message.split(' - at', maxsplit=1)[0]}."
+    reason = message.split(" - at", maxsplit=1)[0]
+    if isinstance(values.get(key), dict):
+        # its values stay unsaid: one may be a secret in the wrong place
+        return f"{where}: {key}: {_of_store(values[key]) if key == 'image_stores' else ''}{reason}."
+    return f"{where}: {key} is {values.get(key)!r}: {reason}."
+
+
+def _of_store(stores: Mapping[str, Any]) -> str:
+    """Which of the stores it is that can't be read."""
+    for name, table in stores.items():
+        try:
+            msgspec.convert(table, AnyImageStore, dec_hook=_decode)
+        except msgspec.ValidationError:
+            return f"of store '{name}': "
+    return ""
 
 
 def check(settings: Settings) -> None:
@@ -106,7 +121,6 @@ def check(settings: Settings) -> None:
     for name in ("token_hours", "cpu_ratio", "memory_ratio"):
         if getattr(settings, name) <= 0:
             raise BadValue(name, f"{name} is {getattr(settings, name)}: it must be more than 0.")
-    _check_passwords(settings)
     try:
         network = ipaddress.ip_interface(settings.external_address)
     except ValueError:
@@ -124,32 +138,36 @@ def check(settings: Settings) -> None:
             "external_bridge",
             f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'.",
         )
+    check_image_stores(settings)
     check_listen(settings.host)
 
 
-def _check_passwords(settings: Settings) -> None:
-    for name in (
-        "password_expires_days",
-        "minimum_password_age",
-        "unique_last_password_count",
-        "lockout_failure_attempts",
-        "lockout_duration",
-        "disable_user_account_days_inactive",
-    ):
-        if getattr(settings, name) < 0:
-            raise BadValue(name, f"{name} is {getattr(settings, name)}: it must not be less than 0.")
-    try:
-        re.compile(settings.password_regex)
-    except re.error as error:
-        raise BadValue(
-            "password_regex", f"password_regex is '{settings.password_regex}': no regular expression: {error}."
-        ) from None
-    if 0 < settings.password_expires_days <= settings.minimum_password_age:
-        raise BadValue(
-            "minimum_password_age",
-            f"minimum_password_age is {settings.minimum_password_age}: nobody could change a password before it expires "
-            f"after {settings.password_expires_days} days (password_expires_days).",
-        )
+def check_image_stores(settings: Settings) -> None:
+    stores = settings.image_stores
+    for name, store in stores.items():
+        where = f"image_stores.{name}"
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name) or name == "file":
+            raise BadValue(
+                "image_stores",
+                f"{where}: a store's name has at most 32 lower-case letters, digits, '-', '_', and is not 'file', "
+                "which is the store in the state directory.",
+            )
+        if isinstance(store, RbdStore):
+            raise BadValue(
+                "image_stores", f"{where} is of type rbd, which comes with Ceph; possible are file, http, s3, swift."
+            )
+        if isinstance(store, FileStore) and not store.directory.is_dir():
+            raise BadValue("image_stores", f"{where}: the directory {store.directory} is not there.")
+        if isinstance(store, HttpStore) and store.default:
+            raise BadValue(
+                "image_stores", f"{where} is of type http and can't be the default: nothing is written there."
+            )
+        secret = {S3Store: "secret_file", SwiftStore: "password_file"}.get(type(store))
+        if secret is not None and not os.access(getattr(store, secret), os.R_OK):
+            raise BadValue("image_stores", f"{where}: {secret} is {getattr(store, secret)}, which can't be read.")
+    defaults = [name for name, store in stores.items() if store.default]
+    if len(defaults) > 1:
+        raise BadValue("image_stores", f"image_stores: only one can be the default, not {' and '.join(defaults)}.")
 
 
 def check_listen(host: str) -> None:
