@@ -14,10 +14,11 @@ import pytest
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.services.image import files, importing, receive, store
+from pileus.services.image import files, importing, receive, store, stores
 from pileus.services.image.plugins import Plan
 from pileus.services.image.reconcile import sweep
 from pileus.services.image.rules.images import create_image, delete_image
+from pileus.services.image.rules.imports import Targets
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, ImportMethod
 from tests.support.personas import persona
@@ -82,7 +83,7 @@ def check(settings: Settings, image_id: str) -> str | None:
     sweep(db, settings)
     with db.read() as tx:
         image = store.image(tx, image_id)
-        wanted = sorted(store.contents(tx))
+        wanted = sorted(store.needed_objects(tx, "file"))
         uploads = store.uploads(tx)
     db.close()
     kept = sorted(os.listdir(settings.state_dir / "images"))
@@ -93,6 +94,17 @@ def check(settings: Settings, image_id: str) -> str | None:
     if image is not None and image.status == "active":
         assert image.sha512 == hashlib.sha512(DATA).hexdigest() == kept[0]
     return image.status if image else None
+
+
+async def upload(
+    db: Database,
+    places: stores.Stores,
+    caller: Caller,
+    image: ImageRow,
+    data: AsyncIterator[bytes],
+    length: int | None,
+) -> None:
+    await receive.upload(db, places, caller, image, data, length, "file")
 
 
 def prepared(directory: Path) -> tuple[Settings, ImageRow]:
@@ -106,15 +118,14 @@ def prepared(directory: Path) -> tuple[Settings, ImageRow]:
     return settings, image
 
 
-@pytest.mark.parametrize(("receiver", "end"), [(receive.upload, "active"), (receive.stage, "uploading")])
+@pytest.mark.parametrize(("receiver", "end"), [(upload, "active"), (receive.stage, "uploading")])
 def test_a_receiver_that_is_killed(tmp_path: Path, receiver: Callable[..., Any], end: str) -> None:
     seen = set()
     for step in range(1, 100):
         settings, image = prepared(tmp_path / str(step))
 
         def work(db: Database, settings: Settings = settings, image: ImageRow = image) -> None:
-            target = files.ImageFiles(settings.state_dir / "images")
-            asyncio.run(receiver(db, target, caller(), image, chunks(), len(DATA)))
+            asyncio.run(receiver(db, stores.of(settings), caller(), image, chunks(), len(DATA)))
 
         done = in_child(settings, step, work)
         status = check(settings, image.id)
@@ -135,15 +146,15 @@ def test_an_import_of_staged_data_that_is_killed(tmp_path: Path) -> None:
     for step in range(1, 100):
         settings, image = prepared(tmp_path / str(step))
         db = Database(settings.database_url)
-        target = files.ImageFiles(settings.state_dir / "images")
+        target = stores.of(settings)
         asyncio.run(receive.stage(db, target, caller(), image, chunks(), None))
         with db.read() as tx:
             image = store.known_image(tx, image.id)
         db.close()
 
-        def work(db: Database, target: files.ImageFiles = target, image: ImageRow = image) -> None:
-            hold = importing.begin_staged(db, target, caller(), image, wish)
-            asyncio.run(importing.staged(db, caller(), image, hold, Plan()))
+        def work(db: Database, target: stores.Stores = target, image: ImageRow = image) -> None:
+            hold = importing.begin_staged(db, target, caller(), image, wish, Targets(["file"], together=True))
+            asyncio.run(importing.staged(db, target, caller(), image, hold, Plan()))
 
         done = in_child(settings, step, work)
         status = check(settings, image.id)
@@ -160,8 +171,7 @@ def test_a_delete_that_is_killed(tmp_path: Path) -> None:
     for step in range(1, 100):
         settings, image = prepared(tmp_path / str(step))
         db = Database(settings.database_url)
-        target = files.ImageFiles(settings.state_dir / "images")
-        asyncio.run(receive.upload(db, target, caller(), image, chunks(), None))
+        asyncio.run(upload(db, stores.of(settings), caller(), image, chunks(), None))
         db.close()
 
         def work(db: Database, settings: Settings = settings, image: ImageRow = image) -> None:

@@ -101,10 +101,13 @@ class ImageFiles:
             os.close(found)
         return True
 
-    def names(self) -> list[str]:
-        """Of all files that are this store's."""
-        ours = (".part", ".staged", ".work")
-        return [name for name in os.listdir(self.directory) if _CONTENT.match(name) or name.endswith(ours)]
+    def contents(self) -> list[str]:
+        """The names of complete files."""
+        return [name for name in os.listdir(self.directory) if _CONTENT.match(name)]
+
+    def unfinished(self) -> list[str]:
+        """The names of what belongs to one upload or import."""
+        return [name for name in os.listdir(self.directory) if name.endswith((".part", ".staged", ".work"))]
 
 
 class Incoming:

@@ -13,9 +13,11 @@ from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.core.errors import Conflict, Problem
 from pileus.services.image import plugins, receive
-from pileus.services.image.files import ImageFiles, Incoming
+from pileus.services.image.files import Incoming
+from pileus.services.image.placing import publish
 from pileus.services.image.plugins import Plan
 from pileus.services.image.rules import imports
+from pileus.services.image.stores import Stores
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.tasks import ImageImport
 
@@ -23,52 +25,68 @@ log = structlog.get_logger("pileus.image")
 _running: set[asyncio.Task[None]] = set()
 
 
-def begin_staged(db: Database, files: ImageFiles, caller: Caller, image: ImageRow, wish: ImageImport) -> Incoming:
+def begin_staged(
+    db: Database, stores: Stores, caller: Caller, image: ImageRow, wish: ImageImport, targets: imports.Targets
+) -> Incoming:
     """The hold on what was staged. Raises Conflict where nothing is, or its import is under way."""
     assert image.upload is not None
     try:
-        hold = Incoming(files, image.upload)
+        hold = Incoming(stores.built_in.files, image.upload)
     except FileExistsError:
         raise Conflict(f"The import of image {image.id} is under way already.") from None
     try:
         with db.write() as tx:
-            imports.begin_import_of_staged(tx, caller, image, wish)
+            imports.begin_import_of_staged(tx, caller, image, wish, targets)
     except BaseException:
         hold.release()
         raise
     return hold
 
 
-async def staged(db: Database, caller: Caller, image: ImageRow, hold: Incoming, plan: Plan) -> None:
+async def staged(db: Database, stores: Stores, caller: Caller, image: ImageRow, hold: Incoming, plan: Plan) -> None:
     """From what was staged to an active image; or to a queued one, with nothing kept."""
     assert image.staged is not None
     file, received = hold.files.staged(hold.upload), Received(**image.staged)
     try:
         async with receive.taking_back(db, caller, image, hold):
             arrival = Arrival.of(image, file, received)
-            await asyncio.to_thread(_complete, db, caller, image, hold, plan, arrival)
+            await asyncio.to_thread(_complete, db, stores, caller, image, hold, plan, arrival)
     finally:
         await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
 
 
 async def from_web(
-    db: Database, caller: Caller, image: ImageRow, incoming: Incoming, chunks: AsyncGenerator[bytes, None], plan: Plan
+    db: Database,
+    stores: Stores,
+    caller: Caller,
+    image: ImageRow,
+    incoming: Incoming,
+    chunks: AsyncGenerator[bytes, None],
+    plan: Plan,
 ) -> None:
     """As `staged`, of bytes that are still to come."""
 
-    def keep(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
-        _complete(db, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
+    def keep(incoming: Incoming, received: Received) -> None:
+        _complete(db, stores, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
 
     async with aclosing(chunks):
         await receive.carry(db, caller, image, incoming, chunks, None, keep)
 
 
-def _complete(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, plan: Plan, arrival: Arrival) -> None:
+def _complete(
+    db: Database,
+    stores: Stores,
+    caller: Caller,
+    image: ImageRow,
+    incoming: Incoming,
+    plan: Plan,
+    arrival: Arrival,
+) -> None:
     def tell(message: str) -> None:
         with db.write() as tx:
             imports.tell(tx, image.id, message)
 
-    receive.publish(db, caller, image, incoming, plugins.run(incoming, plan, arrival, tell))
+    publish(db, stores, caller, image, incoming.upload, plugins.run(incoming, plan, arrival, tell))
 
 
 def in_background(image: ImageRow, work: Coroutine[Any, Any, None]) -> None:

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager, suppress
 
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, new_id
-from pileus.core.errors import BadRequest, Gone, Problem
+from pileus.core.errors import BadRequest, Problem
 from pileus.services.image import inspect, rules
-from pileus.services.image.files import ImageFiles, Incoming, blocks, no_room
+from pileus.services.image.files import Incoming, blocks, no_room
+from pileus.services.image.placing import publish, written
+from pileus.services.image.stores import Stores
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 
 _LINGER = 10.0
@@ -18,36 +20,59 @@ _LINGER = 10.0
 
 
 async def upload(
-    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
+    db: Database,
+    stores: Stores,
+    caller: Caller,
+    image: ImageRow,
+    chunks: AsyncIterator[bytes],
+    length: int | None,
+    target: str,
 ) -> None:
-    """Receive the image's bytes and make it active, or leave it queued with nothing kept.
+    """Receive the image's bytes and make it active in the store `target`, or leave it queued with nothing kept.
 
     Raises Conflict (not queued), Gone (deleted meanwhile), BadRequest (cut short, not of its format), TooLarge (no room).
     """
+
+    def start(tx: Tx, upload: str) -> None:
+        rules.begin_upload(tx, image, "saving", upload, [target])
+
+    def keep(incoming: Incoming, received: Received) -> None:
+        publish(db, stores, caller, image, incoming.upload, Arrival.of(image, incoming.path, received))
+
     try:
-        incoming = await begin(db, files, length, lambda tx, upload: rules.begin_upload(tx, image, "saving", upload))
-        await carry(db, caller, image, incoming, chunks, length, _publish_received)
+        incoming = await begin(db, stores, length, start)
+        await carry(db, caller, image, incoming, chunks, length, keep)
     except Problem:
         await _drop(chunks)
         raise
 
 
 async def stage(
-    db: Database, files: ImageFiles, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
+    db: Database, stores: Stores, caller: Caller, image: ImageRow, chunks: AsyncIterator[bytes], length: int | None
 ) -> None:
     """Receive the image's bytes and keep them for an import. Raises as `upload`."""
+
+    def start(tx: Tx, upload: str) -> None:
+        rules.begin_upload(tx, image, "uploading", upload)
+
+    def keep(incoming: Incoming, received: Received) -> None:
+        with incoming.files.locked():
+            incoming.stage()
+            written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
+
     try:
-        incoming = await begin(db, files, length, lambda tx, upload: rules.begin_upload(tx, image, "uploading", upload))
-        await carry(db, caller, image, incoming, chunks, length, _keep_staged)
+        incoming = await begin(db, stores, length, start)
+        await carry(db, caller, image, incoming, chunks, length, keep)
     except Problem:
         await _drop(chunks)
         raise
 
 
-async def begin(db: Database, files: ImageFiles, length: int | None, start: Callable[[Tx, str], None]) -> Incoming:
+async def begin(db: Database, stores: Stores, length: int | None, start: Callable[[Tx, str], None]) -> Incoming:
     """A place for bytes to arrive, and `start(tx, upload)` written down. Raises TooLarge (no room), and what `start` raises."""
 
     def begun() -> Incoming:
+        files = stores.built_in.files
         if length is not None and length > files.free():
             raise no_room(length)
         incoming = Incoming(files, new_id())
@@ -62,7 +87,7 @@ async def begin(db: Database, files: ImageFiles, length: int | None, start: Call
     return await asyncio.to_thread(begun)
 
 
-Keep = Callable[[Database, Caller, ImageRow, Incoming, Received], None]
+Keep = Callable[[Incoming, Received], None]
 
 
 async def carry(
@@ -79,7 +104,7 @@ async def carry(
     def finish() -> None:
         received = incoming.finish()
         received.virtual_size = checked(image, incoming)
-        keep(db, caller, image, incoming, received)
+        keep(incoming, received)
 
     async with taking_back(db, caller, image, incoming):
         await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
@@ -106,23 +131,6 @@ async def taking_back(db: Database, caller: Caller, image: ImageRow, incoming: I
     await asyncio.shield(asyncio.to_thread(incoming.release))
 
 
-def _publish_received(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
-    publish(db, caller, image, incoming, Arrival.of(image, incoming.path, received))
-
-
-def publish(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, arrival: Arrival) -> None:
-    """Give the bytes their name and make the image active, as one step for everybody else."""
-    with incoming.files.locked():
-        incoming.files.publish(arrival.path, arrival.received.sha512)
-        _written(db, lambda tx: rules.finish_upload(tx, caller, image.id, incoming.upload, arrival))
-
-
-def _keep_staged(db: Database, caller: Caller, image: ImageRow, incoming: Incoming, received: Received) -> None:
-    with incoming.files.locked():
-        incoming.stage()
-        _written(db, lambda tx: rules.finish_staging(tx, caller, image.id, incoming.upload, received))
-
-
 async def pump(chunks: AsyncIterator[bytes], incoming: Incoming, look: Callable[[], object]) -> None:
     """Move all chunks in; `look` is called once, when the head is there. One block is received while the one before is worked on."""
     working: asyncio.Future[list[None]] | None = None
@@ -147,12 +155,6 @@ def checked(image: ImageRow, incoming: Incoming, at_end: bool = True) -> int | N
         return inspect.virtual_size(image.disk_format, incoming.head, incoming.tail, incoming.size)
     except inspect.BadImage as error:
         raise BadRequest(f"The upload was refused: {error}") from None
-
-
-def _written(db: Database, change: Callable[[Tx], bool]) -> None:
-    with db.write() as tx:
-        if not change(tx):
-            raise Gone("The image was deleted while its data arrived; nothing of it was kept.")
 
 
 async def _drop(chunks: AsyncIterator[bytes]) -> None:

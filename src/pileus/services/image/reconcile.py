@@ -1,4 +1,4 @@
-"""Makes the image directory agree with the rows: no file without a row, no row that waits for a dead upload."""
+"""Makes the stores agree with the rows: no object without a row, no row that waits for a dead upload."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Database, Tx
 from pileus.core.reconcile import Reconciler
-from pileus.services.image import rules, store
+from pileus.services.image import rules, store, stores
 from pileus.services.image.files import ImageFiles
+from pileus.services.image.stores import BUILT_IN, StoreFailed
 
 log = structlog.get_logger("pileus.image")
 InUse = Callable[[Tx], Iterable[str]]
@@ -19,13 +20,30 @@ InUse = Callable[[Tx], Iterable[str]]
 
 
 def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> None:
-    """Give up uploads whose receiver died, and remove files that nothing refers to. May be killed anywhere, and run again."""
-    files = ImageFiles(settings.state_dir / "images")
+    """Give up uploads whose receiver died, and remove what nothing refers to. May be killed anywhere, and run again."""
+    places = stores.of(settings)
+    _sweep_uploads(db, places.built_in.files)
+    for name, place in places.items():
+        try:
+            removed = place.sweep(lambda name=name: _needed(db, name, in_use))  # type: ignore[misc]
+        except StoreFailed as error:
+            log.error("a store can't be swept", store=name, reason=str(error))
+            continue
+        for each in removed:
+            log.info("removed an object that no image refers to", store=name, object=each)
+
+
+def _needed(db: Database, name: str, in_use: Sequence[InUse]) -> set[str]:
+    with db.read() as tx:
+        needed = store.needed_objects(tx, name)
+        return needed.union(*(ask(tx) for ask in in_use)) if name == BUILT_IN else needed
+
+
+def _sweep_uploads(db: Database, files: ImageFiles) -> None:
     with files.locked():
         with db.read() as tx:
             uploads = store.uploads(tx)
-            needed = store.contents(tx).union(*(ask(tx) for ask in in_use))
-        names = set(files.names())
+        names = set(files.unfinished())
         living = {
             name.removesuffix(".part")
             for name in names
@@ -35,10 +53,10 @@ def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> Non
         lost = {upload for upload, is_staged in uploads.items() if upload not in (staged if is_staged else living)}
         if lost:
             _give_up(db, lost)
-        kept = needed | {files.part(u).name for u in living}
+        kept = {files.part(u).name for u in living}
         kept |= {file.name for u in uploads if u not in lost for file in (files.staged(u), files.work(u))}
         for name in sorted(names - kept):
-            log.info("removed a file that no image refers to", file=name)
+            log.info("removed what an upload left behind", file=name)
             files.remove(name)
 
 

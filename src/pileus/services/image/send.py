@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-from collections.abc import AsyncIterator
-from concurrent.futures import Future
-from io import FileIO
+
+import structlog
 
 from pileus.core.errors import NotFound, RangeNotSatisfiable
 from pileus.core.http import Stream
-from pileus.services.image.files import ImageFiles, pool
+from pileus.services.image.stores import StoreFailed, Stores
+from pileus.services.image.stores.base import Opened
 from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.locations import ACTIVE
 
-PIECE = 1 << 20
+log = structlog.get_logger("pileus.image")
 _RANGE = re.compile(r"^bytes=(\d{0,18})-(\d{0,18})$")
 
 
-def download(files: ImageFiles, image: ImageRow, wanted: str | None) -> Stream:
+async def download(stores: Stores, image: ImageRow, wanted: str | None) -> Stream:
     """The data of an image that has some, or the range of it that the Range header `wanted` names.
 
-    Raises RangeNotSatisfiable, NotFound (the file is missing).
+    Raises RangeNotSatisfiable, NotFound (no store has it).
     """
-    assert image.sha512 is not None
-    try:
-        file = FileIO(files.content(image.sha512))
-    except FileNotFoundError:
-        raise NotFound(f"The data of image {image.id} is missing from the store.") from None
-    size = os.fstat(file.fileno()).st_size
-    span = byte_range(wanted, size)
+    opened = await _opened(stores, image)
+    span = byte_range(wanted, opened.size)
     if span is None:
-        headers = {"Content-MD5": image.checksum or "", "Accept-Ranges": "bytes"}
-        return Stream(_pieces(file, 0, size), size, headers=headers)
+        headers = {"Accept-Ranges": "bytes"} | ({"Content-MD5": image.checksum} if image.checksum else {})
+        return Stream(opened.read(0, opened.size), opened.size, headers=headers)
     first, last = span
-    headers = {"Content-Range": f"bytes {first}-{last}/{size}", "Accept-Ranges": "bytes"}
-    return Stream(_pieces(file, first, last + 1), last + 1 - first, status=206, headers=headers)
+    headers = {"Content-Range": f"bytes {first}-{last}/{opened.size}", "Accept-Ranges": "bytes"}
+    return Stream(opened.read(first, last + 1), last + 1 - first, status=206, headers=headers)
+
+
+async def _opened(stores: Stores, image: ImageRow) -> Opened:
+    """The data at the first location that answers."""
+    found = [location for location in image.locations if location.status == ACTIVE and location.store in stores]
+    for location in sorted(found, key=lambda each: (stores.place_of(each.store), each.number)):
+        try:
+            return await stores[location.store].open(location.address)
+        except StoreFailed as error:
+            log.error("an image can't be read", image=image.id, store=location.store, reason=str(error))
+    raise NotFound(f"The data of image {image.id} is missing from the store: no place that is known for it has it.")
 
 
 def byte_range(wanted: str | None, size: int) -> tuple[int, int] | None:
@@ -59,20 +64,3 @@ def _unsatisfiable(wanted: str, size: int) -> RangeNotSatisfiable:
         f"The range '{wanted[:64]}' is not within the image's {size} bytes; one range bytes=FIRST-LAST is possible.",
         headers={"Content-Range": f"bytes */{size}"},
     )
-
-
-async def _pieces(file: FileIO, start: int, end: int) -> AsyncIterator[bytes]:
-    def read(at: int) -> Future[bytes]:
-        return pool.submit(os.pread, file.fileno(), min(PIECE, end - at), at)
-
-    ahead = read(start)
-    try:
-        while start < end:
-            piece = await asyncio.wrap_future(ahead)
-            if not piece:
-                raise OSError(f"{file.name!r} ended at {start}, not at {end}")
-            start += len(piece)
-            ahead = read(start)
-            yield piece
-    finally:
-        ahead.add_done_callback(lambda _: file.close())

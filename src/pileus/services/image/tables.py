@@ -26,8 +26,26 @@ images = sa.Table(
     sa.Column("updated_at", Time, nullable=False),
     sa.Column("upload", Id, index=True),
     sa.Column("staged", Json),
+    sa.Column("imported", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("hash_algo", sa.String(64)),
+    sa.Column("hash_value", sa.String(128), index=True),
 )
-"""`upload` names the file that is being received or that waits for its import; `staged` is what is known of the latter."""
+"""`upload` names the file that is being received or that waits for its import; `staged` is what is known of the latter.
+`sha512` is known of data that was read here; `hash_*` is another hash, that its location came with."""
+
+locations = sa.Table(
+    "image_location",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("image_id", Id, sa.ForeignKey(images.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("store", sa.String(64), nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Index("ix_image_location_store", "store", "status"),
+)
 
 properties = sa.Table(
     "image_property",

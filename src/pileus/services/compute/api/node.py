@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -12,19 +11,19 @@ from pileus.core.body import Query
 from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Database, Tx
-from pileus.core.errors import BadRequest, NotFound, plain_shape
+from pileus.core.errors import BadRequest, plain_shape
 from pileus.core.http import Request, Response, Service, Stream
 from pileus.core.watch import Watch
 from pileus.node.desired import HostFacts, HostStatus
 from pileus.services.compute.rules import hosts, reports, servers, specs
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
+from pileus.services.image import send, stores
 
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False)
 LONGEST_WAIT = 60.0
 GATHER = 0.01
 """Seconds after a change in which others may follow: a burst of changes is told in few specs."""
-CHUNK = 1 << 20
 
 
 class SpecQuery(Query):
@@ -79,18 +78,8 @@ async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQ
 async def give_image(db: Database, settings: Settings, known: HostSpecRow, request: Request, image_id: str) -> Stream:
     """An image's bytes."""
 
-    def find() -> str | None:
+    def find() -> image.ImageRow:
         with db.read() as tx:
-            return image.visible_image(tx, system_caller(request.request_id), image_id).sha512
+            return image.visible_image(tx, system_caller(request.request_id), image_id)
 
-    sha512 = await asyncio.to_thread(find)
-    if sha512 is None:
-        raise NotFound(f"Image {image_id} has no data.")
-    file = await asyncio.to_thread((settings.state_dir / "images" / sha512).open, "rb")
-
-    async def chunks() -> AsyncIterator[bytes]:
-        with file:
-            while data := await asyncio.to_thread(file.read, CHUNK):
-                yield data
-
-    return Stream(chunks())
+    return await send.download(stores.of(settings), await asyncio.to_thread(find), None)

@@ -7,8 +7,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.core.errors import BadRequest, UnsupportedMediaType
 from pileus.core.http import Request, Response, Stream
-from pileus.services.image import receive, send
-from pileus.services.image.files import ImageFiles
+from pileus.services.image import receive, send, stores
 from pileus.services.image.rules import images as rules
 from pileus.services.image.service import api
 from pileus.services.image.types.images import ImageRow
@@ -27,8 +26,9 @@ OCTETS = "application/octet-stream"
 async def upload_image(db: Database, settings: Settings, caller: Caller, request: Request, image: ImageRow) -> None:
     """Give a queued image its data; it is active afterwards."""
     length = _announced(request)
-    files = await asyncio.to_thread(ImageFiles, settings.state_dir / "images")
-    await receive.upload(db, files, caller, image, request.stream, length)
+    places = await asyncio.to_thread(stores.of, settings)
+    [target] = places.wanted([request.headers.get("x-image-meta-store", places.default)])
+    await receive.upload(db, places, caller, image, request.stream, length, target)
 
 
 @api.put(
@@ -42,8 +42,8 @@ async def upload_image(db: Database, settings: Settings, caller: Caller, request
 async def stage_image(db: Database, settings: Settings, caller: Caller, request: Request, image: ImageRow) -> None:
     """Bring data for a later import."""
     length = _announced(request)
-    files = await asyncio.to_thread(ImageFiles, settings.state_dir / "images")
-    await receive.stage(db, files, caller, image, request.stream, length)
+    places = await asyncio.to_thread(stores.of, settings)
+    await receive.stage(db, places, caller, image, request.stream, length)
 
 
 @api.get("/images/{image_id}/file", policy="download_image", load=rules.visible_image, target=rules.target_of)
@@ -51,8 +51,8 @@ async def download_image(settings: Settings, caller: Caller, request: Request, i
     """The image's data, all of it or a range; 204 where it has none."""
     if not rules.readable(caller, image):
         return Response(status=204)
-    files = await asyncio.to_thread(ImageFiles, settings.state_dir / "images")
-    return await asyncio.to_thread(send.download, files, image, request.headers.get("range"))
+    places = await asyncio.to_thread(stores.of, settings)
+    return await send.download(places, image, request.headers.get("range"))
 
 
 def _announced(request: Request) -> int | None:

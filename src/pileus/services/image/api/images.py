@@ -3,52 +3,56 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request, Response
 from pileus.core.paging import Page
+from pileus.services.image import stores
 from pileus.services.image.rules import images as rules
-from pileus.services.image.rules.imports import METHODS, STORE
+from pileus.services.image.rules.imports import METHODS
 from pileus.services.image.service import api
 from pileus.services.image.types import listing, patch
 from pileus.services.image.types.images import ImageRow, image_view
 
 
 @api.get("/images", policy="get_images")
-def list_images(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
+def list_images(tx: Tx, settings: Settings, caller: Caller, request: Request) -> dict[str, Any]:
     """Images that the caller sees, newest first."""
     wanted = listing.parse(request.query)
     page, limit = wanted.page, wanted.page.limit or 0
     one_more = Page(limit=limit + 1 if limit else 0, marker=page.marker, sorts=page.sorts)
     found = rules.find_images(tx, caller, wanted.filter, one_more)
     following = urlencode(listing.next_query(request.query, found[limit - 1].id)) if len(found) > limit else None
-    views = [image_view(image) for image in found[:limit]]
+    views = [image_view(image, stores.of(settings).in_order) for image in found[:limit]]
     return listing.listing("images", views, "/v2/images", urlencode(request.query), following)
 
 
 @api.post("/images", policy="add_image", target=rules.wished_target, success=201)
-def create_image(tx: Tx, caller: Caller, request: Request, body: dict[str, Any]) -> Response:
+def create_image(tx: Tx, settings: Settings, caller: Caller, request: Request, body: dict[str, Any]) -> Response:
     """A queued image, without data."""
-    image = rules.create_image(tx, caller, body)
+    image, places = rules.create_image(tx, caller, body), stores.of(settings)
     headers = {
         "Location": f"{request.url}/images/{image.id}",
         "OpenStack-image-import-methods": ",".join(METHODS),
-        "OpenStack-image-store-ids": STORE,
+        "OpenStack-image-store-ids": ",".join(places.writable),
     }
-    return Response(image_view(image), headers=headers)
+    return Response(image_view(image, places.in_order), headers=headers)
 
 
 @api.get("/images/{image_id}", policy="get_image", load=rules.visible_image, target=rules.target_of)
-def show_image(image: ImageRow) -> dict[str, Any]:
+def show_image(settings: Settings, image: ImageRow) -> dict[str, Any]:
     """One image."""
-    return image_view(image)
+    return image_view(image, stores.of(settings).in_order)
 
 
 @api.patch("/images/{image_id}", policy="modify_image", load=rules.visible_image, target=rules.target_of)
-def update_image(tx: Tx, caller: Caller, request: Request, image: ImageRow, body: bytes) -> dict[str, Any]:
+def update_image(
+    tx: Tx, settings: Settings, caller: Caller, request: Request, image: ImageRow, body: bytes
+) -> dict[str, Any]:
     """Change attributes and properties by JSON patch."""
     changes = patch.parse(request.headers.get("content-type", ""), body)
-    return image_view(rules.update_image(tx, caller, image, changes))
+    return image_view(rules.update_image(tx, caller, image, changes), stores.of(settings).in_order)
 
 
 @api.delete("/images/{image_id}", policy="delete_image", load=rules.visible_image, target=rules.target_of)

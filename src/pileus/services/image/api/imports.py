@@ -6,9 +6,9 @@ from typing import Any
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.core.http import Response
-from pileus.services.image import fetch, importing, plugins, receive
-from pileus.services.image.files import ImageFiles
+from pileus.core.errors import BadRequest
+from pileus.core.http import Request, Response
+from pileus.services.image import fetch, importing, plugins, receive, stores
 from pileus.services.image.rules import images, imports
 from pileus.services.image.service import api
 from pileus.services.image.types.images import ImageRow
@@ -23,22 +23,24 @@ from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow, 
     success=202,
 )
 async def import_image(
-    db: Database, settings: Settings, caller: Caller, image: ImageRow, body: ImageImport
+    db: Database, settings: Settings, caller: Caller, request: Request, image: ImageRow, body: ImageImport
 ) -> Response:
     """Make an image of what was staged, or of what is found on the web."""
     imports.check_import(image, body)
-    files, plan = await asyncio.to_thread(ImageFiles, settings.state_dir / "images"), plugins.plan(settings, caller)
+    places, plan = await asyncio.to_thread(stores.of, settings), plugins.plan(settings, caller)
+    targets = _targets(places, request, body)
     if body.method.name == "glance-direct":
-        hold = await asyncio.to_thread(importing.begin_staged, db, files, caller, image, body)
-        importing.in_background(image, importing.staged(db, caller, image, hold, plan))
+        hold = await asyncio.to_thread(importing.begin_staged, db, places, caller, image, body, targets)
+        importing.in_background(image, importing.staged(db, places, caller, image, hold, plan))
         return Response(status=202)
     uri = body.method.uri or ""
     allowed = fetch.networks(settings.import_networks)
     await fetch.check(uri, allowed)
     incoming = await receive.begin(
-        db, files, None, lambda tx, upload: imports.begin_import(tx, caller, image, body, upload)
+        db, places, None, lambda tx, upload: imports.begin_import(tx, caller, image, body, targets, upload)
     )
-    importing.in_background(image, importing.from_web(db, caller, image, incoming, fetch.stream(uri, allowed), plan))
+    chunks = fetch.stream(uri, allowed)
+    importing.in_background(image, importing.from_web(db, places, caller, image, incoming, chunks, plan))
     return Response(status=202)
 
 
@@ -48,11 +50,21 @@ async def create_task(db: Database, settings: Settings, caller: Caller, body: Ta
     uri = body.input.import_from
     allowed = fetch.networks(settings.import_networks)
     await fetch.check(uri, allowed)
-    files, plan = await asyncio.to_thread(ImageFiles, settings.state_dir / "images"), plugins.plan(settings, caller)
+    places, plan = await asyncio.to_thread(stores.of, settings), plugins.plan(settings, caller)
     made: list[tuple[ImageRow, TaskRow]] = []
     incoming = await receive.begin(
-        db, files, None, lambda tx, upload: made.append(imports.begin_task(tx, caller, body, upload))
+        db, places, None, lambda tx, upload: made.append(imports.begin_task(tx, caller, body, upload, places.default))
     )
     image, task = made[0]
-    importing.in_background(image, importing.from_web(db, caller, image, incoming, fetch.stream(uri, allowed), plan))
+    chunks = fetch.stream(uri, allowed)
+    importing.in_background(image, importing.from_web(db, places, caller, image, incoming, chunks, plan))
     return full_task_view(task)
+
+
+def _targets(places: stores.Stores, request: Request, wish: ImageImport) -> imports.Targets:
+    """Where the data is to go. Raises BadRequest for a store that can't be written to."""
+    if wish.all_stores and wish.stores:
+        raise BadRequest("Give either all_stores or stores, not both.")
+    named = wish.stores or [request.headers.get("x-image-meta-store", places.default)]
+    found = places.writable if wish.all_stores else places.wanted(named)
+    return imports.Targets(found, wish.all_stores_must_succeed)

@@ -3,8 +3,10 @@
 from typing import Any
 
 from pileus.core.config import Settings
-from pileus.services.image.rules.imports import METHODS, STORE
+from pileus.services.image import stores
+from pileus.services.image.rules.imports import METHODS
 from pileus.services.image.service import api
+from pileus.services.image.stores import Store
 
 
 @api.get("/info/import")
@@ -14,21 +16,27 @@ def show_import_methods() -> dict[str, Any]:
 
 
 @api.get("/info/stores")
-def list_stores() -> dict[str, Any]:
+def list_stores(settings: Settings) -> dict[str, Any]:
     """Where data is kept."""
-    return {"stores": [{"id": STORE, "description": "Files on the controller's disk", "default": "true"}]}
+    found = stores.of(settings)
+    return {"stores": [_short(store, store.name == found.default) for store in found.values()]}
 
 
 @api.get("/info/stores/detail", policy="stores_info_detail")
 def list_stores_in_detail(settings: Settings) -> dict[str, Any]:
     """Where data is kept, and how."""
-    properties = {"data_dir": str(settings.state_dir / "images")}
-    store = {
-        "id": STORE,
-        "type": "file",
-        "description": "Files on the controller's disk",
-        "default": "true",
-        "weight": 0,
-        "properties": properties,
-    }
-    return {"stores": [store]}
+    found = stores.of(settings)
+    more = [
+        {"type": each.kind, "weight": each.settings.weight, "properties": each.properties()} for each in found.values()
+    ]
+    short = [_short(store, store.name == found.default) for store in found.values()]
+    return {"stores": [{**first, **second} for first, second in zip(short, more, strict=True)]}
+
+
+def _short(store: Store, is_default: bool) -> dict[str, Any]:
+    shown = {"id": store.name, "description": store.settings.description}
+    if is_default:
+        shown["default"] = "true"
+    if not store.is_writable:
+        shown["read-only"] = "true"
+    return shown

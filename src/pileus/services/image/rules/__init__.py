@@ -10,6 +10,7 @@ from pileus.services.image.rules.images import (
     update_image,
     visible_image,
 )
+from pileus.services.image.rules.locations import give_location_up, locations_to_fill, name_object
 from pileus.services.image.types.images import ImageRow
 
 __all__ = [
@@ -21,7 +22,10 @@ __all__ = [
     "find_images",
     "finish_staging",
     "finish_upload",
+    "give_location_up",
     "is_bare",
+    "locations_to_fill",
+    "name_object",
     "target_of",
     "update_image",
     "visible_image",

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pileus.core import events
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict
 from pileus.services.image import store
+from pileus.services.image.rules.locations import fill_locations, want_stores
 from pileus.services.image.types.images import Arrival, ImageRow, Received
+from pileus.services.image.types.locations import UNFINISHED
 
 
-def begin_upload(tx: Tx, image: ImageRow, status: str, upload: str) -> None:
-    """From queued to `status`. Raises Conflict unless it is queued, BadRequest unless its formats are known."""
+def begin_upload(
+    tx: Tx, image: ImageRow, status: str, upload: str, stores: Sequence[str] = (), together: bool = False
+) -> None:
+    """From queued to `status`, on its way to `stores`. Raises Conflict unless it is queued, BadRequest unless its formats are known."""
     if image.disk_format is None or image.container_format is None:
         raise BadRequest(
             f"disk_format and container_format of image {image.id} must be set before its data is uploaded."
         )
     if not store.begin_upload(tx, image.id, status, upload):
         raise Conflict(f"Image {image.id} takes no data: it is not queued (any more).")
+    want_stores(tx, image.id, stores, together)
 
 
-def begin_import_of_staged(tx: Tx, image: ImageRow) -> None:
+def begin_import_of_staged(tx: Tx, image: ImageRow, stores: Sequence[str], together: bool) -> None:
     """From uploading, with its data staged, to importing. Raises Conflict."""
     if image.upload is None or not store.import_staged(tx, image.id, image.upload):
         raise Conflict(f"Image {image.id} is {image.status}, with no data staged: PUT /images/{image.id}/stage first.")
+    want_stores(tx, image.id, stores, together)
 
 
-def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, arrival: Arrival) -> bool:
-    """Make it active. False where the image is gone."""
+def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, arrival: Arrival, placed: Sequence[int]) -> bool:
+    """Make it active, with the locations that are filled. False where the image is gone."""
     if not store.activate(tx, image_id, upload, arrival):
         return False
     store.add_properties(tx, image_id, arrival.properties)
-    store.end_tasks(tx, image_id, "success", "")
+    if fill_locations(tx, image_id, placed):
+        store.end_tasks(tx, image_id, "success", "")
     events.record(tx, caller, "image", "upload", "image", image_id, size=arrival.received.size)
     return True
 
@@ -48,5 +57,6 @@ def abandon_upload(tx: Tx, caller: Caller, image_id: str, upload: str, reason: s
     """Back to queued."""
     if store.abandon_upload(tx, upload):
         events.record(tx, caller, "image", "upload", "image", image_id, outcome="failure", reason=reason)
+    store.delete_locations(tx, image_id, UNFINISHED)
     store.end_tasks(tx, image_id, "failure", reason)
     tx.wake("image-files")

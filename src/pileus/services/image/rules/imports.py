@@ -17,20 +17,13 @@ from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
 
 METHODS = ("glance-direct", "web-download")
-STORE = "file"
-"""The one store's id."""
 
 
 def check_import(image: ImageRow, wish: ImageImport) -> None:
-    """Raises BadRequest (method, store), Conflict (status)."""
+    """Raises BadRequest (method), Conflict (status)."""
     method = wish.method.name
     if method not in METHODS:
         raise BadRequest(f"Import method '{method[:64]}' is not available; possible are {', '.join(METHODS)}.")
-    for name in wish.stores or ():
-        if name != STORE:
-            raise BadRequest(f"There is no store '{name[:64]}'; the only one is '{STORE}'.")
-    if wish.all_stores and wish.stores:
-        raise BadRequest("Give either all_stores or stores, not both.")
     if method == "web-download" and not wish.method.uri:
         raise BadRequest("The method web-download needs a uri.")
     if image.disk_format is None or image.container_format is None:
@@ -41,31 +34,39 @@ def check_import(image: ImageRow, wish: ImageImport) -> None:
         raise Conflict(f"Image {image.id} is {image.status}; it must be queued.")
 
 
-def record_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport) -> None:
+class Targets(msgspec.Struct):
+    """The stores that an import goes to: to all of them or none, where it must be `together`."""
+
+    stores: list[str]
+    together: bool
+
+
+def record_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, targets: Targets) -> None:
     """The task that tells of an import, now under way."""
     request = {
         "method": {name: value for name, value in msgspec.structs.asdict(wish.method).items() if value is not None}
     }
-    task_input = {"image_id": image.id, "backend": [STORE], "import_req": request}
+    task_input = {"image_id": image.id, "backend": targets.stores, "import_req": request}
     _insert_task(tx, caller, "api_image_import", image, task_input)
+    store.update(tx, image.id, {"imported": True})
 
 
-def begin_import_of_staged(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport) -> None:
+def begin_import_of_staged(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, targets: Targets) -> None:
     """From uploading to importing. Raises Conflict."""
-    data.begin_import_of_staged(tx, image)
-    record_import(tx, caller, image, wish)
+    data.begin_import_of_staged(tx, image, targets.stores, targets.together)
+    record_import(tx, caller, image, wish, targets)
 
 
-def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, upload: str) -> None:
+def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, targets: Targets, upload: str) -> None:
     """From queued to importing. Raises Conflict."""
-    data.begin_upload(tx, image, "importing", upload)
-    record_import(tx, caller, image, wish)
+    data.begin_upload(tx, image, "importing", upload, targets.stores, targets.together)
+    record_import(tx, caller, image, wish, targets)
 
 
-def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str) -> tuple[ImageRow, TaskRow]:
+def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str, target: str) -> tuple[ImageRow, TaskRow]:
     """A new image, importing. Raises as `create_image`."""
     image = images.create_image(tx, caller, wish.input.image_properties)
-    data.begin_upload(tx, image, "importing", upload)
+    data.begin_upload(tx, image, "importing", upload, [target])
     return image, _insert_task(tx, caller, "import", image, msgspec.structs.asdict(wish.input))
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from pileus.core import paging
 from pileus.core.db import Tx, matches
+from pileus.services.image.store.locations import locations_of
 from pileus.services.image.tables import images, members, properties, tags
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
@@ -40,7 +41,7 @@ def list_images(
 
 
 def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
-    """With their properties and tags: two statements, however many images."""
+    """With their properties, tags and locations: three statements, however many images."""
     by_id = {row.id: row for row in rows}
     if by_id:
         ids = list(by_id)
@@ -50,6 +51,8 @@ def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
         tagged = sa.select(tags).where(matches(tags.c.image_id, ids)).order_by(tags.c.tag)
         for image_id, tag in tx.execute(tagged):
             by_id[image_id].tags.append(tag)
+        for location in locations_of(tx, ids):
+            by_id[location.image_id].locations.append(location)
     return rows
 
 
@@ -152,9 +155,10 @@ def import_staged(tx: Tx, image_id: str, upload: str) -> bool:
 
 def activate(tx: Tx, image_id: str, upload: str, arrival: Arrival) -> bool:
     mine = (images.c.id == image_id) & (images.c.upload == upload)
-    values = {"status": "active", "upload": None, "staged": None, "updated_at": tx.now}
+    values = {"status": "active", "upload": None, "staged": None, "hash_algo": None, "hash_value": None}
     formats = {"disk_format": arrival.disk_format, "container_format": arrival.container_format}
-    return tx.update(images, mine, {**values, **formats, **msgspec.structs.asdict(arrival.received)}) == 1
+    known = msgspec.structs.asdict(arrival.received)
+    return tx.update(images, mine, {**values, **formats, **known, "updated_at": tx.now}) == 1
 
 
 def stage(tx: Tx, image_id: str, upload: str, received: Received) -> bool:
@@ -180,11 +184,6 @@ def images_of_uploads(tx: Tx, wanted: Sequence[str]) -> list[tuple[str, str]]:
     """(upload, image id)."""
     statement = sa.select(images.c.upload, images.c.id).where(images.c.upload.in_(wanted))
     return [(upload, image_id) for upload, image_id in tx.execute(statement)]
-
-
-def contents(tx: Tx) -> set[str]:
-    """The names of all files that an image refers to."""
-    return set(tx.scalars(sa.select(images.c.sha512).where(images.c.sha512.is_not(None)).distinct()))
 
 
 def _compare(column: sa.ColumnElement[Any], operator: str, value: Any) -> sa.ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pileus.core.body import seconds
+from pileus.services.image.types.locations import ACTIVE, FAILED, REQUIRED, WAITING, LocationRow
 
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
 DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop")
@@ -50,7 +52,7 @@ RESERVED_PREFIX = "os_glance_"
 
 
 class ImageRow(msgspec.Struct, kw_only=True):
-    """An image. `properties` and `tags` are rows of their own tables."""
+    """An image. `properties`, `tags` and `locations` are rows of their own tables."""
 
     id: str
     name: str | None
@@ -72,8 +74,13 @@ class ImageRow(msgspec.Struct, kw_only=True):
     upload: str | None = None
     staged: dict[str, Any] | None = None
     """A Received."""
+    imported: bool = False
+    """Whether it was told, once, to which stores its data is to be brought."""
+    hash_algo: str | None = None
+    hash_value: str | None = None
     properties: dict[str, str] = {}
     tags: list[str] = []
+    locations: list[LocationRow] = []
 
 
 class Received(msgspec.Struct):
@@ -101,11 +108,21 @@ class Arrival(msgspec.Struct):
         return cls(path, received, image.disk_format, image.container_format)
 
 
-def image_view(image: ImageRow) -> dict[str, Any]:
-    """The image as the API shows it: its properties lie beside its attributes."""
+def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, Any]:
+    """The image as the API shows it: its properties lie beside its attributes. `in_order` brings stores into their order."""
     path = f"/v2/images/{image.id}"
+
+    def stores(*statuses: str) -> str:
+        return ",".join(in_order(each.store for each in image.locations if each.status in statuses))
+
+    importing = {}
+    if image.imported:
+        importing["os_glance_importing_to_stores"] = stores(WAITING, REQUIRED)
+        importing["os_glance_failed_import"] = stores(FAILED)
     return {
         **image.properties,
+        **importing,
+        **({"stores": stores(ACTIVE)} if image.locations else {}),
         "id": image.id,
         "name": image.name,
         "status": image.status,
@@ -116,8 +133,8 @@ def image_view(image: ImageRow) -> dict[str, Any]:
         "size": image.size,
         "virtual_size": image.virtual_size,
         "checksum": image.checksum,
-        "os_hash_algo": "sha512" if image.sha512 else None,
-        "os_hash_value": image.sha512,
+        "os_hash_algo": image.hash_algo or ("sha512" if image.sha512 else None),
+        "os_hash_value": image.hash_value or image.sha512,
         "protected": image.protected,
         "os_hidden": image.os_hidden,
         "min_disk": image.min_disk,
