@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pileus import __doc__ as about
 
 if TYPE_CHECKING:
+    from pileus.core.config import Settings
     from pileus.doctor.patient import Patient
 
 DEFAULT_STATE = Path("/var/lib/pileus")
@@ -49,6 +50,26 @@ def parser() -> Parser:
     up.add_argument("--external-address", metavar="ADDRESS/LENGTH", help="this host's address on it (172.24.4.1/24)")
     up.add_argument("--external-interface", metavar="NAME", help="a network card to put into it")
     up.add_argument("--sim-hosts", type=int, metavar="N", help="how many hosts to simulate (1)")
+
+    api = _command(commands, "api", "serve the API by more processes, for a cloud with --database; stays in front")
+    api.add_argument("--database", metavar="URL", help="the cloud's PostgreSQL")
+    api.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    api.add_argument("--port", type=int, help="the port to listen on (8780)")
+    api.add_argument("--processes", type=int, default=1, metavar="N", help="how many processes share the port (1)")
+
+    controller = _command(
+        commands, "controller", "run one more controller, for a cloud with --database; stays in front"
+    )
+    controller.add_argument("--database", metavar="URL", help="the cloud's PostgreSQL")
+
+    database = commands.add_parser("database", help="where the cloud keeps its rows", allow_abbrev=False)
+    of_database = database.add_subparsers(
+        dest="database_command", required=True, parser_class=Parser, metavar="COMMAND"
+    )
+    text = "go on in a PostgreSQL instead of the SQLite file; guests do not notice"
+    move = of_database.add_parser("move", help=text, description=text, allow_abbrev=False)
+    move.add_argument("file", type=Path, metavar="SQLITE-FILE", help="STATE/pileus.db")
+    move.add_argument("url", metavar="POSTGRESQL-URL", help="postgresql+psycopg://USER:PASSWORD@HOST/NAME, empty")
 
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
@@ -206,19 +227,51 @@ def _patient(given: argparse.Namespace) -> Iterator[Patient]:
             raise OptionError(str(error)) from None
 
 
-def _serve(_given: argparse.Namespace) -> int:
+def _api(given: argparse.Namespace) -> int:
+    import socket
+
+    from pileus.operate import options, scale_out
+
+    inherited = os.environ.get(scale_out.WORKER)
+    if inherited is not None:
+        return scale_out.serve_api(_handed_down(), socket.socket(fileno=int(inherited)), os.getppid())
+    named = {"database": given.database, "host": given.host, "port": given.port}
+    return scale_out.api(options.load(_state_dir(given), named), given.processes)
+
+
+def _controller(given: argparse.Namespace) -> int:
+    from pileus.operate import options, scale_out
+
+    return scale_out.controller(options.load(_state_dir(given), {"database": given.database}))
+
+
+def _database(given: argparse.Namespace) -> int:
+    from pileus.operate.move import move
+
+    moved = move(given.file.absolute(), given.url, lambda line: print(line, flush=True))
+    sys.stdout.write(f"{moved.rows} rows of {moved.tables} tables moved.")
+    sys.stdout.write(f" The API was away for {moved.gap:.1f} s.\n" if moved.gap else " 'pileus up' starts there.\n")
+    return 0
+
+
+def _handed_down() -> Settings:
+    """The settings that the process which started this one has checked."""
     import msgspec
 
     from pileus.core.config import Settings
+
+    return msgspec.json.decode(os.environ["PILEUS_SETTINGS"], type=Settings, dec_hook=lambda kind, value: kind(value))
+
+
+def _serve(_given: argparse.Namespace) -> int:
     from pileus.operate import state
     from pileus.operate.options import OptionError
     from pileus.operate.serve import serve
 
-    raw = os.environ.get("PILEUS_SETTINGS")
-    if raw is None:
+    if "PILEUS_SETTINGS" not in os.environ:
         sys.stderr.write("pileus: 'serve' is started by 'pileus up'.\n")
         return 2
-    settings = msgspec.json.decode(raw, type=Settings, dec_hook=lambda kind, value: kind(value))
+    settings = _handed_down()
     try:
         return serve(settings)
     except OptionError as error:
@@ -262,6 +315,9 @@ def _openstack(given: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "up": _up,
+    "api": _api,
+    "controller": _controller,
+    "database": _database,
     "down": _down,
     "status": _status,
     "doctor": _doctor,

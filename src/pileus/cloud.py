@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pileus.core import policy, schema
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pileus.core import notes, policy, schema
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.dispatch import App
@@ -24,6 +28,9 @@ from pileus.services.network import api as network
 from pileus.services.network import bootstrap as network_bootstrap
 from pileus.services.network import reconcile as network_reconcile
 from pileus.services.placement import api as placement
+
+if TYPE_CHECKING:
+    from pileus.core.spread import Spread
 
 
 def services() -> list[Service]:
@@ -49,6 +56,9 @@ CATALOG = (
 )
 """(name, type, path of the endpoint) of each service that clients discover."""
 
+SETTINGS_NOTE = "settings"
+"""The note with what all processes of the cloud have the same."""
+
 
 class Cloud:
     """One control plane: database, API and controller."""
@@ -57,16 +67,27 @@ class Cloud:
         self.settings = settings
         self.watch = Watch()
         self.db = Database(settings.database_url, self.watch)
+        self._spread = self._spread_wakes()
         self.app = App(services(), self.db, self.watch, tokens.authenticate, settings=settings)
         for service in self.app.services:
             if isinstance(service.policy, policy.Policy):
                 service.policy.override_by(settings.state_dir / "policy.d" / f"{service.name}.yaml")
         self.controller = Controller(self.db, self.watch, self.reconcilers())
 
+    def _spread_wakes(self) -> Spread | None:
+        """SQLite serves one process; a PostgreSQL may have others that wait for what is committed here."""
+        if self.db.is_sqlite:
+            return None
+        from pileus.core.spread import Spread
+
+        spread = Spread(self.settings.database_url, self.watch)
+        self.db.waker = spread
+        return spread
+
     def reconcilers(self) -> list[Reconciler]:
         northbound, southbound = self._ovn()
         return [
-            *identity_reconcile.reconcilers(self.db),
+            *identity_reconcile.reconcilers(self.db, self.settings),
             *compute_reconcile.reconcilers(self.db, self.settings),
             *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound),
             *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),
@@ -83,8 +104,9 @@ class Cloud:
     def prepare(self, admin_password: str, host_token: str) -> None:
         """Tables and first rows; nothing changes where they are there already."""
         schema.upgrade(self.db)
-        catalog = [(name, kind, self.settings.url + path) for name, kind, path in CATALOG]
+        catalog = [(name, kind, self.settings.endpoint_url + path) for name, kind, path in CATALOG]
         with self.db.write() as tx:
+            notes.write(tx, SETTINGS_NOTE, msgspec.json.encode(self.settings.of_the_cloud()).decode())
             project_id = identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
             network_bootstrap.bootstrap(tx, self.settings, project_id)
             compute_bootstrap.bootstrap(tx, self.settings.own_hosts, host_token)
@@ -92,4 +114,21 @@ class Cloud:
     def close(self) -> None:
         self.controller.stop()
         self.app.pool.shutdown(wait=False, cancel_futures=True)
+        if self._spread is not None:
+            self._spread.close()
         self.db.close()
+
+
+def settled(settings: Settings) -> Settings:
+    """The settings for one more process of the cloud that `pileus up` has made in the database.
+
+    Raises schema.OtherSchema where that is of another version, or not there.
+    """
+    db = Database(settings.database_url)
+    try:
+        schema.check(db)
+        with db.read() as tx:
+            text = notes.read(tx, SETTINGS_NOTE)
+    finally:
+        db.close()
+    return settings.within(msgspec.json.decode(text)) if text else settings

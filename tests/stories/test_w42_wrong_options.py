@@ -13,6 +13,8 @@ from tests.support.command import Command, free_port, processes_of
         ("region = 'x'\nport = 'many'\n", 2, "port is 'many'"),
         ("\nport = 70000\n", 2, "port is 70000"),
         ("token_hours = -1 # never\n", 1, "token_hours is -1"),
+        ("password_regex = '['\n", 1, "no regular expression"),
+        ("minimum_password_age = 9\npassword_expires_days = 7\n", 1, "nobody could change a password"),
         ("mode = 'fake'\n", 1, "mode is 'fake'"),
         ("region = 'x\n", 1, "line 1"),
         ("external_address = '172.24.4.0/32'\n", 1, "leaves no room for floating IPs"),

@@ -26,7 +26,9 @@ def make_app(
     url: str | None = None,
     prepare: Callable[[Database], Any] | None = None,
     authenticate: Authenticator = personas.authenticate,
+    **options: Any,
 ) -> App:
+    """`options` are settings."""
     directory = Path(tempfile.mkdtemp(prefix="pileus-test-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     watch = Watch()
@@ -34,7 +36,8 @@ def make_app(
     db.create_tables()
     if prepare is not None:
         prepare(db)
-    return App(services, db, watch, authenticate, threads=4, settings=Settings(state_dir=directory, mode="sim"))
+    settings = Settings(state_dir=directory, mode="sim", **options)
+    return App(services, db, watch, authenticate, threads=4, settings=settings)
 
 
 def make_wsgi(

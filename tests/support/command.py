@@ -29,9 +29,14 @@ class Command:
         return [*self.prefix, sys.executable, "-m", "pileus", *words, "--state-dir", str(self.state_dir)]
 
     def __call__(self, *words: str, seconds: float = 120.0) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.arguments(*words), env=self.environment, capture_output=True, text=True, timeout=seconds
-        )
+        return self._run(self.arguments(*words), seconds)
+
+    def run(self, *words: str, seconds: float = 120.0) -> "subprocess.CompletedProcess[str]":
+        """A command that takes no --state-dir."""
+        return self._run([*self.prefix, sys.executable, "-m", "pileus", *words], seconds)
+
+    def _run(self, words: list[str], seconds: float) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=seconds)
 
     def ok(self, *words: str) -> str:
         done = self(*words)

@@ -21,7 +21,15 @@ from pileus.services.identity.rules.totp import codes
 from pileus.services.identity.store import rows, users
 from pileus.services.identity.store import tokens as store
 from pileus.services.identity.types.credentials import AccessRuleRow
-from pileus.services.identity.types.tokens import Auth, Claims, DomainRef, Identity, PasswordMethod, PasswordUser
+from pileus.services.identity.types.tokens import (
+    Auth,
+    Claims,
+    DomainRef,
+    Federation,
+    Identity,
+    PasswordMethod,
+    PasswordUser,
+)
 from tests.support.postgres import DATABASES, new_url
 
 ids = st.one_of(
@@ -41,6 +49,7 @@ claims = st.builds(
     audit_ids=st.lists(audit_ids, min_size=1, max_size=2).map(tuple),
     trust_id=st.none() | ids,
     application_credential_id=st.none() | ids,
+    federation=st.none() | st.builds(Federation, ids, ids, st.lists(ids, max_size=3).map(tuple)),
 )
 
 
@@ -66,7 +75,8 @@ def db(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
 
 def log_in(db: Database, life: timedelta = timedelta(hours=1)) -> str:
     user = PasswordUser(name="admin", domain=DomainRef(id="default"), password="secret")
-    return login.log_in(db, Auth(Identity(["password"], password=PasswordMethod(user))), life, True)[0]
+    given = Auth(Identity(["password"], password=PasswordMethod(user)))
+    return login.log_in(db, Settings(token_hours=life / timedelta(hours=1)), given, True)[0]
 
 
 def test_first_rows_twice_change_nothing(db: Database) -> None:

@@ -11,6 +11,7 @@ from pileus.core import reconcile
 from pileus.core.db import Database
 from pileus.core.reconcile import Controller, Reconciler
 from pileus.core.watch import Watch
+from tests.support.postgres import drop_database, new_url
 
 
 @pytest.fixture
@@ -63,7 +64,17 @@ def test_on_its_timer_and_again_after_a_failure(db: Database) -> None:
     running.stop()
 
 
-def test_one_at_a_time_and_the_next_takes_over(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Database]:
+    made = Database(new_url("postgresql", tmp_path))
+    made.create_tables()
+    yield made
+    made.close()
+    drop_database(made.url)
+
+
+def test_one_at_a_time_and_the_next_takes_over(shared: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = shared
     monkeypatch.setattr(reconcile, "LEASE", reconcile.LEASE / 10)
     watch, first, second = Watch(), Counter(), Counter()
     one = controller(db, watch, first, "a")

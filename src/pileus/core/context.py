@@ -29,6 +29,8 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
     role_ids: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     audit_ids: tuple[str, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    """Groups that the token itself puts its user in, as an identity provider said."""
     issued_at: datetime | None = None
     expires_at: datetime | None = None
     trust_id: str | None = None

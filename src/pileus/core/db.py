@@ -151,6 +151,13 @@ class Tx:
             insert = insert.on_conflict_do_nothing(index_elements=list(key))
         self.connection.execute(insert)
 
+    def database_time(self) -> datetime:
+        """What the clock says that all processes share: the database's own, naive UTC."""
+        if self.connection.dialect.name == "sqlite":
+            return now()
+        found: datetime = self.scalar(sa.select(sa.func.timezone("utc", sa.func.clock_timestamp())))
+        return found
+
     def wake(self, topic: str) -> None:
         """After commit, whoever waits for `topic` looks again."""
         self.topics[topic] = None

@@ -5,17 +5,19 @@ Each runs on a signal and on a timer, under a lease, so that several controllers
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from pileus.core.db import Database, Id, Time, Tx, metadata
 from pileus.core.watch import Watch
@@ -29,7 +31,7 @@ leases = sa.Table(
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("expires_at", Time, nullable=False),
 )
-LEASE = timedelta(seconds=5)
+LEASE = timedelta(seconds=3)
 
 
 class Reconciler(msgspec.Struct):
@@ -47,18 +49,25 @@ class Reconciler(msgspec.Struct):
 class Controller:
     """Runs reconcilers, each in a thread of its own, each only while this process holds its lease.
 
-    One thread more keeps all leases, in one transaction every half of their time.
+    One thread more keeps all leases, in one transaction every third of their time: where a process dies, another has
+    its work within four thirds. A SQLite file serves one process, which needs no leases.
     """
 
     def __init__(self, db: Database, watch: Watch, reconcilers: Sequence[Reconciler]) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self._db, self._watch = db, watch
         self._work = {reconciler.name: _Work(reconciler) for reconciler in reconcilers}
+        self._alone = db.is_sqlite
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        threads = [threading.Thread(target=self._keep_leases, name="leases", daemon=True)]
+        threads = []
+        if self._alone:
+            for work in self._work.values():
+                work.held_until = math.inf
+        else:
+            threads.append(threading.Thread(target=self._keep_leases, name="leases", daemon=True))
         for work in self._work.values():
             threads.append(threading.Thread(target=self._loop, args=(work,), name=work.reconciler.name, daemon=True))
         for thread in threads:
@@ -72,28 +81,36 @@ class Controller:
             work.wake.set()
         for thread in self._threads:
             thread.join(timeout=10)
-        with self._db.write() as tx:
-            tx.delete(leases, leases.c.owner == self.owner)
+        if not self._alone:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        try:
+            with self._db.write() as tx:
+                tx.delete(leases, leases.c.owner == self.owner)
+        except DBAPIError as error:
+            log.warning("the leases could not be given back, and will run out", reason=str(error.orig).strip())
 
     def _keep_leases(self) -> None:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
                 with self._db.write() as tx:
-                    held = {name for name in self._work if self._hold(tx, name)}
-            except Exception:
-                log.exception("leases could not be renewed")
+                    at = tx.database_time()
+                    held = {name for name in self._work if self._hold(tx, name, at)}
+            except DBAPIError as error:
+                log.warning("leases could not be renewed", reason=str(error.orig).strip())
                 held = set()
             for name, work in self._work.items():
                 had, work.held_until = work.held, began + LEASE.total_seconds() if name in held else 0.0
                 if work.held and not had:
                     work.wake.set()
-            self._stop.wait(LEASE.total_seconds() / 2)
+            self._stop.wait(LEASE.total_seconds() / 3)
 
-    def _hold(self, tx: Tx, name: str) -> bool:
+    def _hold(self, tx: Tx, name: str, at: datetime) -> bool:
         """Take or keep the lease; False where another owner holds it."""
-        values = {"owner": self.owner, "expires_at": tx.now + LEASE}
-        mine = (leases.c.name == name) & ((leases.c.owner == self.owner) | (leases.c.expires_at < tx.now))
+        values = {"owner": self.owner, "expires_at": at + LEASE}
+        mine = (leases.c.name == name) & ((leases.c.owner == self.owner) | (leases.c.expires_at < at))
         return tx.update(leases, mine, values) > 0 or tx.insert_new(leases, {"name": name, **values})
 
     def _loop(self, work: _Work) -> None:

@@ -15,8 +15,12 @@ _FOLDER = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"^(\d{4})_\w+\.py$")
 
 
-class NewerSchema(Exception):
-    """The database was made by a later Pileus; the text says so to the operator."""
+class OtherSchema(Exception):
+    """The database is of another Pileus; the text says so to the operator."""
+
+
+class NewerSchema(OtherSchema):
+    """It was made by a later one."""
 
 
 def migrations() -> list[str]:
@@ -39,6 +43,21 @@ def upgrade(db: Database) -> int:
             tx.delete(VERSION, VERSION.c.version != len(steps))
             tx.insert(VERSION, {"version": len(steps)})
     return len(steps)
+
+
+def check(db: Database) -> None:
+    """Raises OtherSchema where the database has not the schema that this Pileus uses; changes nothing."""
+    with db.read() as tx:
+        have, need = version(tx), len(migrations())
+    if have == need:
+        return
+    name = db.engine.url.render_as_string()
+    if have == 0:
+        raise OtherSchema(f"The database {name} holds no cloud: make one in it by 'pileus up --database URL'.")
+    raise OtherSchema(
+        f"The database {name} has schema {have}, and this Pileus uses {need}: "
+        f"start {'a later Pileus' if have > need else 'the new pileus up first, which upgrades it'}."
+    )
 
 
 def version(tx: Tx) -> int:

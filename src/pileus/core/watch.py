@@ -25,6 +25,12 @@ class Watch:
         for waiter in wake:
             waiter()
 
+    def signal_all(self) -> None:
+        """Everybody who waits for anything looks again."""
+        with self._lock:
+            topics = list(self._waiters)
+        self.signal(topics)
+
     def count(self, topic: str) -> int:
         """The counter now: take it before looking at the rows, wait for it to differ afterwards."""
         with self._lock:

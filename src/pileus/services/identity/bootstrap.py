@@ -21,6 +21,13 @@ DEFAULT_DOMAIN = "default"
 CHAIN = ("admin", "manager", "member", "reader")
 """Each role implies the next."""
 INTERFACES = ("public", "internal", "admin")
+EXEMPT = (
+    "ignore_change_password_upon_first_use",
+    "ignore_password_expiry",
+    "ignore_lockout_failure_attempts",
+    "ignore_user_inactivity",
+)
+"""Options of the first administrator, whose long random password stands in a file that programs use."""
 
 
 def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tuple[str, str, str]]) -> str:
@@ -73,7 +80,8 @@ def _user(tx: Tx, name: str, password: str) -> str:
     if found is None:
         user_id = new_hex_id()
         hashed = passwords.hashed(password)
-        rows.insert(tx, UserRow(user_id, name, DEFAULT_DOMAIN, True, None, hashed, None, None, {}, {}))
+        options = dict.fromkeys(EXEMPT, True)
+        rows.insert(tx, UserRow(user_id, name, DEFAULT_DOMAIN, True, None, hashed, None, None, options, {}))
         return user_id
     if not passwords.verify(found.password_hash, password):
         rows.update(tx, found, {"password_hash": passwords.hashed(password), "tokens_valid_after": tx.now})

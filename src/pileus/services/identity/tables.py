@@ -65,7 +65,23 @@ users = Table(
     Column("tokens_valid_after", Time),
     Column("options", Json, nullable=False),
     Column("extra", Json, nullable=False),
+    Column("password_chosen_at", Time),  # null: somebody else set it
+    Column("last_active_at", Time),
     UniqueConstraint("domain_id", "name"),
+)
+old_passwords = Table(
+    "identity_old_password",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("password_hash", Text, nullable=False),
+)
+failed_logins = Table(
+    "identity_failed_login",
+    metadata,
+    Column("user_id", Id, primary_key=True),  # "" stands for everybody who is not there
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Time, nullable=False),
 )
 groups = Table(
     "identity_group",
@@ -82,6 +98,14 @@ memberships = Table(
     metadata,
     Column("group_id", Id, ForeignKey("identity_group.id", ondelete="CASCADE"), primary_key=True),
     Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+domain_options = Table(
+    "identity_domain_option",
+    metadata,
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), primary_key=True),
+    Column("group", String(32), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Json),
 )
 roles = Table(
     "identity_role",
@@ -159,6 +183,12 @@ credentials = Table(
     Column("blob", Text, nullable=False),
     Column("extra", Json, nullable=False),
 )
+used_codes = Table(
+    "identity_used_code",
+    metadata,
+    Column("credential_id", Id, ForeignKey("identity_credential.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, nullable=False),
+)
 application_credentials = Table(
     "identity_application_credential",
     metadata,
@@ -198,6 +228,80 @@ trusts = Table(
     Column("redelegation_count", Integer, nullable=False),
     Column("role_ids", Json, nullable=False),
     Column("extra", Json, nullable=False),
+)
+
+identity_providers = Table(
+    "identity_provider",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("authorization_ttl", Integer),
+)
+remote_ids = Table(
+    "identity_remote_id",
+    metadata,
+    Column("remote_id", String(255), primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+)
+mappings = Table(
+    "identity_mapping",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("rules", Json, nullable=False),
+    Column("schema_version", String(8), nullable=False),
+)
+protocols = Table(
+    "identity_protocol",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Id, nullable=False),
+    Column("mapping_id", Id, ForeignKey("identity_mapping.id"), nullable=False),
+    Column("remote_id_attribute", String(64)),
+    Column("sign_on", Json),
+    Column("secret", Text),
+    UniqueConstraint("identity_provider_id", "name"),
+)
+federated_users = Table(
+    "identity_federated_user",
+    metadata,
+    Column("protocol_id", Id, ForeignKey("identity_protocol.id", ondelete="CASCADE"), primary_key=True),
+    Column("unique_id", String(255), primary_key=True),
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+expiring_memberships = Table(
+    "identity_expiring_membership",
+    metadata,
+    Column("user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), primary_key=True),
+    Column("group_id", Id, ForeignKey("identity_group.id", ondelete="CASCADE"), primary_key=True),
+    Column("identity_provider_id", Id, ForeignKey("identity_provider.id", ondelete="CASCADE"), primary_key=True),
+    Column("verified_at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+used_assertions = Table(
+    "identity_used_assertion",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+signing_keys = Table(
+    "identity_signing_key",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("private_key", Text, nullable=False),
+    Column("certificate", Text, nullable=False),
+)
+service_providers = Table(
+    "identity_service_provider",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("auth_url", Text, nullable=False),
+    Column("sp_url", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("description", Text),
+    Column("relay_state_prefix", String(255), nullable=False),
 )
 
 policies = Table(

@@ -112,7 +112,7 @@ def _family(tx: Tx, caller: Caller, request: Request, project: ProjectRow) -> di
         return {}
     parents = [row for row in store.lineage(tx, project.id)[1:] if not row.is_domain]
     subtree = store.descendants(tx, project.id)
-    usable = {row.id for row in assignments.projects_of(tx, caller.user_id)}
+    usable = {row.id for row in assignments.projects_of(tx, caller.user_id, caller.group_ids)}
     found: dict[str, Any] = {}
     for relation, family in (("parents", parents), ("subtree", subtree)):
         if f"{relation}_as_list" in asked:

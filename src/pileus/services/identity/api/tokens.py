@@ -1,6 +1,5 @@
 """Tokens: get, look at and revoke one; where else a token could lead."""
 
-from datetime import timedelta
 from typing import Any
 
 from pileus.core.body import UNSET, micros, parse_time
@@ -9,7 +8,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest, NotFound, Unauthorized
 from pileus.core.http import Request, Response
-from pileus.services.identity.rules import assignments, login, tokens
+from pileus.services.identity.rules import assignments, factors, login, tokens
 from pileus.services.identity.rules.catalog import catalog
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.service import api
@@ -39,9 +38,12 @@ def target_token(token: Session) -> dict[str, Any]:
 
 
 @api.post("/auth/tokens", public=True, success=201)
-def create_token(db: Database, settings: Settings, query: TokenQuery, body: Auth) -> Response:
-    life = timedelta(hours=settings.token_hours)
-    text, document = login.log_in(db, body, life, with_catalog=query.nocatalog is UNSET)
+def create_token(db: Database, settings: Settings, request: Request, query: TokenQuery, body: Auth) -> Response:
+    receipt = request.headers.get("openstack-auth-receipt")
+    try:
+        text, document = login.log_in(db, settings, body, with_catalog=query.nocatalog is UNSET, receipt=receipt)
+    except factors.MoreProofNeeded as need:
+        return Response(need.answer, status=401, headers={"Openstack-Auth-Receipt": need.receipt})
     return Response(document, headers={"X-Subject-Token": text})
 
 
@@ -70,21 +72,23 @@ def show_catalog(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
     return listed(request, "catalog", catalog(tx, caller.user_id, caller.project_id))
 
 
+@api.get("/OS-FEDERATION/projects", policy="identity:get_auth_projects")
 @api.get("/auth/projects", policy="identity:get_auth_projects")
 def list_auth_projects(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    rows = [row for row in assignments.projects_of(tx, caller.user_id) if row.enabled]
+    rows = [row for row in assignments.projects_of(tx, caller.user_id, caller.group_ids) if row.enabled]
     return listed(request, "projects", [shown(request, row) for row in rows])
 
 
+@api.get("/OS-FEDERATION/domains", policy="identity:get_auth_domains")
 @api.get("/auth/domains", policy="identity:get_auth_domains")
 def list_auth_domains(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    rows = [row for row in assignments.domains_of(tx, caller.user_id) if row.enabled]
+    rows = [row for row in assignments.domains_of(tx, caller.user_id, caller.group_ids) if row.enabled]
     return listed(request, "domains", [shown(request, row) for row in rows])
 
 
 @api.get("/auth/system", policy="identity:get_auth_system")
 def list_auth_system(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    system = [{"all": True}] if assignments.effective_on_system(tx, caller.user_id) else []
+    system = [{"all": True}] if assignments.effective_on_system(tx, caller.user_id, caller.group_ids) else []
     return listed(request, "system", system)
 
 

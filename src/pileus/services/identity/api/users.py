@@ -4,10 +4,10 @@ from typing import Any
 
 from msgspec import UNSET
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.http import Request
-from pileus.services.identity import passwords
 from pileus.services.identity.rules import assignments, resources
 from pileus.services.identity.rules import users as rules
 from pileus.services.identity.rules.targets import Target, own_domain, target_user
@@ -40,10 +40,10 @@ def list_users(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
 
 
 @api.post("/users", policy="identity:create_user", target=target_new_user, success=201)
-def create_user(db: Database, caller: Caller, request: Request, body: UserCreate) -> dict[str, Any]:
-    password_hash = passwords.hashed(body.password) if body.password is not None else None
+def create_user(db: Database, settings: Settings, caller: Caller, request: Request, body: UserCreate) -> dict[str, Any]:
+    password_hash = rules.accepted(settings, body.password)
     with db.write() as tx:
-        return {"user": user_shown(request, rules.create_user(tx, caller, body, password_hash))}
+        return {"user": user_shown(request, rules.create_user(tx, settings, caller, body, password_hash))}
 
 
 @api.get("/users/{user_id}", policy="identity:get_user", load=user_of_path, target=target_user)
@@ -52,11 +52,12 @@ def show_user(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
 
 
 @api.patch("/users/{user_id}", policy="identity:update_user", load=user_of_path, target=target_user)
-def update_user(db: Database, caller: Caller, request: Request, user: UserRow, body: UserUpdate) -> dict[str, Any]:
-    given = body.password if body.password is not UNSET else None
-    password_hash = passwords.hashed(given) if given is not None else None
+def update_user(
+    db: Database, settings: Settings, caller: Caller, request: Request, user: UserRow, body: UserUpdate
+) -> dict[str, Any]:
+    password_hash = rules.accepted(settings, body.password if body.password is not UNSET else None)
     with db.write() as tx:
-        return {"user": user_shown(request, rules.update_user(tx, caller, user.id, body, password_hash))}
+        return {"user": user_shown(request, rules.update_user(tx, settings, caller, user.id, body, password_hash))}
 
 
 @api.delete("/users/{user_id}", policy="identity:delete_user", load=user_of_path, target=target_user)
@@ -65,8 +66,8 @@ def delete_user(tx: Tx, caller: Caller, user: UserRow) -> None:
 
 
 @api.post("/users/{user_id}/password", public=True, success=204)
-def change_password(db: Database, caller: Caller, user_id: str, body: PasswordChange) -> None:
-    rules.change_password(db, caller, user_id, body)
+def change_password(db: Database, settings: Settings, caller: Caller, user_id: str, body: PasswordChange) -> None:
+    rules.change_password(db, settings, caller, user_id, body)
 
 
 @api.get("/users/{user_id}/groups", policy="identity:list_groups_for_user", load=user_of_path, target=target_user)

@@ -45,24 +45,29 @@ def _global_roles(tx: Tx) -> list[RoleRow]:
     return rows.where(tx, RoleRow, domain_id=None)
 
 
-def effective_on_project(tx: Tx, user_id: str, lineage: Sequence[ProjectRow]) -> list[RoleRow]:
-    """By name: own, of groups, inherited and implied. A domain's own roles count only by what they imply."""
-    return _effective(tx, store.roles_on_project(tx, user_id, [row.id for row in lineage]))
+def effective_on_project(
+    tx: Tx, user_id: str, lineage: Sequence[ProjectRow], group_ids: Sequence[str] = ()
+) -> list[RoleRow]:
+    """By name: own, of groups, inherited and implied. A domain's own roles count only by what they imply.
+
+    `group_ids` are groups that the user is in by a token only.
+    """
+    return _effective(tx, store.roles_on_project(tx, user_id, group_ids, [row.id for row in lineage]))
 
 
-def effective_on_domain(tx: Tx, user_id: str, domain_id: str) -> list[RoleRow]:
-    return _effective(tx, store.roles_on(tx, user_id, "domain", domain_id))
+def effective_on_domain(tx: Tx, user_id: str, domain_id: str, group_ids: Sequence[str] = ()) -> list[RoleRow]:
+    return _effective(tx, store.roles_on(tx, user_id, group_ids, "domain", domain_id))
 
 
-def effective_on_system(tx: Tx, user_id: str) -> list[RoleRow]:
-    return _effective(tx, store.roles_on(tx, user_id, "system", "all"))
+def effective_on_system(tx: Tx, user_id: str, group_ids: Sequence[str] = ()) -> list[RoleRow]:
+    return _effective(tx, store.roles_on(tx, user_id, group_ids, "system", "all"))
 
 
-def projects_of(tx: Tx, user_id: str) -> list[ProjectRow]:
+def projects_of(tx: Tx, user_id: str, group_ids: Sequence[str] = ()) -> list[ProjectRow]:
     """The projects on which the user has a role, however it came there."""
     direct: set[str] = set()
     below: set[str] = set()
-    for held in store.listing(tx, store.by_actor(user_id)):
+    for held in store.listing(tx, store.by_actor(user_id, group_ids, tx.now)):
         if held.inherited:
             below.add(held.target_id)
         elif held.target_type == "project":
@@ -73,9 +78,10 @@ def projects_of(tx: Tx, user_id: str) -> list[ProjectRow]:
     return sorted((row for row in found.values() if not row.is_domain), key=lambda row: (row.name, row.id))
 
 
-def domains_of(tx: Tx, user_id: str) -> list[DomainRow]:
+def domains_of(tx: Tx, user_id: str, group_ids: Sequence[str] = ()) -> list[DomainRow]:
     """The domains on which the user has a role."""
-    held = store.listing(tx, store.by_actor(user_id), *store.matching(target_type="domain", inherited=False))
+    actor = store.by_actor(user_id, group_ids, tx.now)
+    held = store.listing(tx, actor, *store.matching(target_type="domain", inherited=False))
     return store.domains_by_id(tx, {assignment.target_id for assignment in held})
 
 

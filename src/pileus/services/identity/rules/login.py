@@ -1,21 +1,25 @@
 """Asking for a token: who proves what, and for which scope.
 
 Whoever fails to prove who they are learns nothing: the same answer, after the same work, for an unknown user, a wrong
-password and a disabled user.
+password, and a user who is disabled, locked out or was away for too long, with the right password too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 
+from pileus.core.config import Settings
 from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest, Forbidden, Unauthorized
 from pileus.services.identity import passwords
-from pileus.services.identity.rules import tokens, totp
+from pileus.services.identity.rules import compliance, factors, tokens, totp
+from pileus.services.identity.rules.factors import Receipt
 from pileus.services.identity.rules.tokens import Session
+from pileus.services.identity.store import compliance as compliance_store
 from pileus.services.identity.store import credentials as credential_store
 from pileus.services.identity.store import projects, rows, users
 from pileus.services.identity.types.credentials import ApplicationCredentialRow, TrustRow
@@ -24,10 +28,12 @@ from pileus.services.identity.types.tokens import (
     Auth,
     Claims,
     DomainRef,
+    Federation,
     Identity,
     ProjectRef,
     Scope,
     ScopeWish,
+    TokenMethod,
     TrustRef,
     UserRef,
 )
@@ -41,11 +47,19 @@ class Proof(msgspec.Struct, kw_only=True):
 
     method: str
     user: UserRow | None
+    wrong: bool = False
+    """What was brought is known to be wrong without comparing anything."""
     secret: str | None = None
     known: str | None = None
     """The secret's hash."""
+    code: totp.Code | None = None
     session: Session | None = None
     application_credential: ApplicationCredentialRow | None = None
+    federation: Federation | None = None
+
+
+GUESSABLE = ("password", "totp")
+"""Methods whose failures count, and which those who are locked out can't use."""
 
 
 class Place(msgspec.Struct):
@@ -56,32 +70,93 @@ class Place(msgspec.Struct):
     trust: TrustRow | None = None
 
 
-def log_in(db: Database, auth: Auth, life: timedelta, with_catalog: bool) -> tuple[str, bytes]:
-    """A token's text and its document. Raises Unauthorized, BadRequest, Forbidden."""
+def log_in(
+    db: Database, settings: Settings, auth: Auth, with_catalog: bool, receipt: str | None = None
+) -> tuple[str, bytes]:
+    """A token's text and its document. `receipt`: what was proved before.
+
+    Raises Unauthorized (its kind MoreProofNeeded where one proof is not enough for this user), BadRequest, Forbidden.
+    """
     with db.read() as tx:
+        before = factors.read(tx, receipt) if receipt else None
         proofs = [_proof(tx, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
+        barred = not _may_enter(tx, settings, proofs)
     matched = [passwords.verify(proof.known, proof.secret) for proof in proofs if proof.secret is not None]
-    users_named = {proof.user.id if proof.user else "" for proof in proofs}
-    if not all(matched) or len(users_named) != 1 or "" in users_named:
+    users_named = {proof.user.id if proof.user else "" for proof in proofs} | ({before.user_id} if before else set())
+    wrong = not all(matched) or any(proof.wrong for proof in proofs)
+    if barred or wrong or len(users_named) != 1 or "" in users_named:
+        if any(proof.method in GUESSABLE for proof in proofs):
+            compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
+    return _admitted(db, settings, auth, proofs, before, with_catalog)
+
+
+def vouched_for(
+    db: Database, settings: Settings, user: UserRow, method: str, federation: Federation | None
+) -> tuple[str, bytes]:
+    """An unscoped token for a user whom an identity provider has vouched for."""
+    auth = Auth(Identity([method]), "unscoped")
+    proof = Proof(method=method, user=user, federation=federation)
+    return _admitted(db, settings, auth, [proof], None, with_catalog=False)
+
+
+def _admitted(
+    db: Database, settings: Settings, auth: Auth, proofs: Sequence[Proof], before: Receipt | None, with_catalog: bool
+) -> tuple[str, bytes]:
+    """What somebody gets who has proved who they are."""
+    trust: TrustRow | None = None
+    more: factors.MoreProofNeeded | None = None
+    text, document = "", b""
     with db.read() as tx:
-        claims, trust = _claims(tx, auth, proofs, life)
-        text, session = tokens.issue(tx, claims)
-        document = tokens.document(tx, session, with_catalog)
-    if trust is not None and trust.remaining_uses is not None:
+        user, domain = _still_there(tx, settings, proofs, before)
+        methods = _methods(proofs, before)
+        if not factors.enough(user, methods):
+            more = factors.more_needed(tx, user, domain, methods)
+        else:
+            claims, trust = _claims(tx, settings, auth, proofs, methods)
+            text, session = tokens.issue(tx, claims)
+            document = tokens.document(tx, session, with_catalog)
+        marks = _marks(tx, user, proofs, trust)
+    if marks:
         with db.write() as tx:
-            if not credential_store.use_trust(tx, trust.id):
-                raise Unauthorized(f"Trust {trust.id} has no uses left.")
+            for mark in marks:
+                mark(tx)
+    if more is not None:
+        raise more
     return text, document
+
+
+def _marks(tx: Tx, user: UserRow, proofs: Sequence[Proof], trust: TrustRow | None) -> list[Callable[[Tx], None]]:
+    """What a log-in leaves behind, where it leaves anything: most leave nothing, and wait for no disk."""
+    found: list[Callable[[Tx], None]] = []
+    if trust is not None and trust.remaining_uses is not None:
+        found.append(lambda tx: _use_trust(tx, trust))
+    found += [partial(_use_code, code=proof.code) for proof in proofs if proof.code is not None]
+    if any(proof.method in GUESSABLE for proof in proofs) and compliance_store.failures(tx, user.id):
+        found.append(lambda tx: compliance_store.forget_failures(tx, user.id))
+    if user.last_active_at is None or user.last_active_at < tx.now - compliance.DAY:
+        found.append(lambda tx: compliance_store.note_activity(tx, user.id))
+    return found
+
+
+def _use_trust(tx: Tx, trust: TrustRow) -> None:
+    if not credential_store.use_trust(tx, trust.id):
+        raise Unauthorized(f"Trust {trust.id} has no uses left.")
+
+
+def _use_code(tx: Tx, code: totp.Code) -> None:
+    if not compliance_store.use_code(tx, code.credential_id, code.step):
+        raise Unauthorized(REFUSED)
 
 
 # -- who
 
 
 def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
-    if method not in ("password", "token", "totp", "application_credential"):
+    if method not in ("password", "totp", "application_credential", "token", *tokens.FEDERATED):
         raise Unauthorized(f"'{method[:64]}' is not an authentication method here.")
-    if getattr(identity, method) is None:
+    given = getattr(identity, method)
+    if given is None:
         raise BadRequest(f"auth.identity.{method} is missing though the method is given.")
     if method == "password" and identity.password is not None:
         user = _user(tx, identity.password.user)
@@ -90,11 +165,14 @@ def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
         )
     if method == "totp" and identity.totp is not None:
         user = _user(tx, identity.totp.user)
-        return Proof(
-            method=method, user=user if user and totp.is_right(tx, user, identity.totp.user.passcode) else None
-        )
-    if method == "token" and identity.token is not None:
-        session = tokens.session_of(tx, identity.token.id)
+        code = totp.matching(tx, user, identity.totp.user.passcode)
+        return Proof(method=method, user=user, wrong=code is None, code=code)
+    if isinstance(given, TokenMethod):
+        session = tokens.session_of(tx, given.id)
+        if method in tokens.FEDERATED and session.claims.federation is None:
+            raise Unauthorized(
+                f"auth.identity.{method} takes the token of a user whom an identity provider vouched for."
+            )
         return Proof(method=method, user=rows.find(tx, UserRow, session.claims.user_id), session=session)
     return _application_credential_proof(tx, identity)
 
@@ -127,7 +205,37 @@ def _user(tx: Tx, wanted: UserRef) -> UserRow | None:
     if wanted.name is None or wanted.domain is None:
         raise BadRequest("A user is given by its id, or by its name and domain.")
     domain = _domain(tx, wanted.domain)
-    return users.by_name(tx, domain.id, wanted.name) if domain else None
+    return users.by_name(tx, domain.id if domain else "", wanted.name)
+
+
+def _may_enter(tx: Tx, settings: Settings, proofs: Sequence[Proof]) -> bool:
+    """Whether the user may log in, if the proofs are right. Asks the database the same for a user that is not there."""
+    user = proofs[0].user
+    domain = projects.domain(tx, user.domain_id if user else "")
+    locked = compliance.is_locked(tx, settings, user) and any(proof.method in GUESSABLE for proof in proofs)
+    if user is None or domain is None or locked:
+        return False
+    return user.enabled and domain.enabled and not compliance.is_idle(tx, settings, user)
+
+
+def _still_there(
+    tx: Tx, settings: Settings, proofs: Sequence[Proof], before: Receipt | None
+) -> tuple[UserRow, DomainRow]:
+    """The user as now: much can happen while hashes are compared, such as the last of many guesses that locks out."""
+    assert proofs[0].user is not None
+    user = rows.find(tx, UserRow, proofs[0].user.id)
+    domain = projects.domain(tx, user.domain_id) if user else None
+    if user is None or domain is None or user.password_hash != proofs[0].user.password_hash:
+        raise Unauthorized(REFUSED)
+    if not _may_enter(tx, settings, proofs) or (before is not None and factors.is_outdated(before, user)):
+        raise Unauthorized(REFUSED)
+    if any(proof.method == "password" for proof in proofs) and compliance.is_expired(tx, user):
+        # dashboards know it by these words, and offer to change the password
+        raise Unauthorized(
+            f"The password is expired and needs to be changed for user: {user.id}. "
+            f"Set a new one with POST /users/{user.id}/password."
+        )
+    return user, domain
 
 
 def _domain(tx: Tx, wanted: DomainRef) -> DomainRow | None:
@@ -150,13 +258,11 @@ def _project(tx: Tx, wanted: ProjectRef) -> ProjectRow | None:
 # -- for what
 
 
-def _claims(tx: Tx, auth: Auth, proofs: Sequence[Proof], life: timedelta) -> tuple[Claims, TrustRow | None]:
+def _claims(
+    tx: Tx, settings: Settings, auth: Auth, proofs: Sequence[Proof], methods: tuple[str, ...]
+) -> tuple[Claims, TrustRow | None]:
     user = proofs[0].user
     assert user is not None
-    domain = projects.domain(tx, user.domain_id)
-    if not user.enabled or domain is None or not domain.enabled:
-        raise Unauthorized(REFUSED)
-    _password_still_good(tx, user, proofs)
     parent = next((proof.session for proof in proofs if proof.session), None)
     credential = next((proof.application_credential for proof in proofs if proof.application_credential), None)
     place = _place(tx, auth, user)
@@ -165,10 +271,11 @@ def _claims(tx: Tx, auth: Auth, proofs: Sequence[Proof], life: timedelta) -> tup
     if parent is not None:
         _may_rescope(parent, place)
     issued_at = tokens.now_stamp()
+    life = timedelta(hours=settings.token_hours)
     audit_id = tokens.new_audit_id()
     claims = Claims(
         user_id=place.trust.trustor_user_id if place.trust and place.trust.impersonation else user.id,
-        methods=_methods(proofs, parent),
+        methods=methods,
         scope=place.scope,
         scope_id=place.scope_id,
         issued_at=issued_at,
@@ -176,24 +283,19 @@ def _claims(tx: Tx, auth: Auth, proofs: Sequence[Proof], life: timedelta) -> tup
         audit_ids=(audit_id, parent.claims.audit_ids[-1]) if parent else (audit_id,),
         trust_id=place.trust.id if place.trust else None,
         application_credential_id=credential.id if credential else None,
+        federation=None if place.trust else next((found for found in map(_federation, proofs) if found), None),
     )
     return claims, place.trust
 
 
-def _methods(proofs: Sequence[Proof], parent: Session | None) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([proof.method for proof in proofs] + list(parent.claims.methods if parent else ())))
+def _federation(proof: Proof) -> Federation | None:
+    return proof.session.claims.federation if proof.session else proof.federation
 
 
-def _password_still_good(tx: Tx, user: UserRow, proofs: Sequence[Proof]) -> None:
-    expired = user.password_expires_at is not None and user.password_expires_at <= tx.now
-    if (
-        expired
-        and any(proof.method == "password" for proof in proofs)
-        and not user.options.get("ignore_password_expiry")
-    ):
-        raise Unauthorized(
-            f"The password of user {user.id} has expired: set a new one with POST /users/{user.id}/password."
-        )
+def _methods(proofs: Sequence[Proof], before: Receipt | None) -> tuple[str, ...]:
+    """All by which the user was known: now, by the receipt, and for the token that was brought."""
+    earlier = [method for proof in proofs if proof.session for method in proof.session.claims.methods]
+    return tuple(dict.fromkeys([*(proof.method for proof in proofs), *(before.methods if before else ()), *earlier]))
 
 
 def _place_of(credential: ApplicationCredentialRow, asked: Place) -> Place:

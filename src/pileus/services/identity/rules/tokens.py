@@ -25,16 +25,20 @@ from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
 from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import credentials as credential_store
+from pileus.services.identity.store import federation as federation_store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
 from pileus.services.identity.store import tokens as store
 from pileus.services.identity.types.credentials import AccessRuleRow, ApplicationCredentialRow, TrustRow
+from pileus.services.identity.types.federation import IdentityProviderRow
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import RoleRow
-from pileus.services.identity.types.tokens import Claims
+from pileus.services.identity.types.tokens import Claims, Federation
 from pileus.services.identity.types.users import UserRow
 
-METHODS = ("password", "token", "totp", "application_credential", "external", "mapped", "oauth1")
+METHODS = ("password", "token", "totp", "application_credential", "external", "mapped", "oauth1", "saml2", "openid")
+FEDERATED = ("mapped", "saml2", "openid")
+"""Methods in which an identity provider vouches for the user."""
 SCOPES = ("unscoped", "project", "domain", "system")
 GRACE = timedelta(days=2)
 """For how long a service may go on with a user's token that has ended while it worked."""
@@ -60,6 +64,8 @@ class Session(msgspec.Struct, kw_only=True):
     access_rules: Sequence[AccessRuleRow] | None = None
     """None: not limited to any."""
     caller: Caller
+    until: datetime | None = None
+    """When a group membership that it was computed with ends."""
     documents: dict[bool, bytes] = {}
     """GET /auth/tokens, ready to send, without and with the catalog."""
 
@@ -92,6 +98,8 @@ class _Packed(msgspec.Struct, array_like=True):
     audit_ids: list[bytes]
     trust: bytes = b""
     application_credential: bytes = b""
+    federation: list[bytes] = []
+    """Identity provider, protocol, groups."""
 
 
 def _pack(text: str | None) -> bytes:
@@ -121,8 +129,22 @@ def packed(claims: Claims) -> bytes:
             [base64.urlsafe_b64decode(audit_id + "==") for audit_id in claims.audit_ids],
             _pack(claims.trust_id),
             _pack(claims.application_credential_id),
+            _packed_federation(claims.federation),
         )
     )
+
+
+def _packed_federation(federation: Federation | None) -> list[bytes]:
+    if federation is None:
+        return []
+    return [_pack(federation.provider_id), federation.protocol.encode(), *map(_pack, federation.group_ids)]
+
+
+def _unpacked_federation(parts: Sequence[bytes]) -> Federation | None:
+    if not parts:
+        return None
+    provider_id, protocol, *group_ids = parts
+    return Federation(_unpack(provider_id) or "", protocol.decode(), tuple(_unpack(raw) or "" for raw in group_ids))
 
 
 def unpacked(raw: bytes) -> Claims:
@@ -137,11 +159,13 @@ def unpacked(raw: bytes) -> Claims:
         audit_ids=tuple(base64.urlsafe_b64encode(raw).decode().rstrip("=") for raw in found.audit_ids),
         trust_id=_unpack(found.trust),
         application_credential_id=_unpack(found.application_credential),
+        federation=_unpacked_federation(found.federation),
     )
 
 
-def _box(tx: Tx) -> MultiFernet:
-    return MultiFernet([Fernet(key.key) for key in store.keys(tx)])
+def box(tx: Tx) -> MultiFernet:
+    """What seals tokens: the newest key makes, any of them opens."""
+    return kept(tx, "box", lambda tx: MultiFernet([Fernet(key.key) for key in store.keys(tx)]))
 
 
 def rotate_keys(tx: Tx) -> None:
@@ -169,7 +193,7 @@ def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
     """The token's text, and what it means. Raises Unauthorized where it would mean nothing."""
     mark = rows.mark(tx)
     session = _session(tx, claims, mark)
-    text = kept(tx, "box", _box).encrypt(packed(claims)).decode().rstrip("=")
+    text = box(tx).encrypt(packed(claims)).decode().rstrip("=")
     _keep(tx, text, session)
     return text, session
 
@@ -178,7 +202,7 @@ def session_of(tx: Tx, text: str, allow_expired: bool = False) -> Session:
     """Raises Unauthorized for a token that is not, or no longer, valid."""
     mark = rows.mark(tx)
     session = _sessions.get(text)
-    if session is None or session.mark != mark:
+    if session is None or session.mark != mark or (session.until is not None and session.until <= tx.now):
         session = _session(tx, _read(tx, text), mark)
         _keep(tx, text, session)
     end = time_of(session.claims.expires_at) + (GRACE if allow_expired else timedelta())
@@ -197,7 +221,7 @@ def _keep(tx: Tx, text: str, session: Session) -> None:
 
 def _read(tx: Tx, text: str) -> Claims:
     try:
-        return unpacked(kept(tx, "box", _box).decrypt(text + "=" * (-len(text) % 4)))
+        return unpacked(box(tx).decrypt(text + "=" * (-len(text) % 4)))
     except (InvalidToken, ValueError, IndexError, msgspec.MsgspecError):
         raise Unauthorized(_NOT_VALID) from None
 
@@ -207,7 +231,9 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
     if any(store.is_revoked(tx, audit_id) for audit_id in claims.audit_ids):
         raise Unauthorized(_NOT_VALID)
     trust = _trust(tx, claims)
-    project, domain, roles = _scope(tx, claims, trust.trustor_user_id if trust else claims.user_id)
+    subject_id = trust.trustor_user_id if trust else claims.user_id
+    group_ids = _vouched_groups(tx, claims)
+    project, domain, roles = _scope(tx, claims, subject_id, group_ids)
     credential = _application_credential(tx, claims)
     if trust is not None or credential is not None:
         roles = _lent(tx, roles, (trust or credential).role_ids)  # type: ignore[union-attr]
@@ -227,6 +253,7 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         role_ids=tuple(role.id for role in roles),
         methods=claims.methods,
         audit_ids=claims.audit_ids,
+        group_ids=group_ids,
         issued_at=time_of(claims.issued_at),
         expires_at=time_of(claims.expires_at),
         trust_id=claims.trust_id,
@@ -248,6 +275,7 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         application_credential=credential,
         access_rules=access_rules,
         caller=caller,
+        until=federation_store.next_end(tx, subject_id),
         documents={},
     )
 
@@ -262,22 +290,34 @@ def _user(tx: Tx, claims: Claims) -> tuple[UserRow, DomainRow]:
     return user, domain
 
 
-def _scope(tx: Tx, claims: Claims, user_id: str) -> tuple[ProjectRow | None, ProjectRow | None, Sequence[RoleRow]]:
+def _vouched_groups(tx: Tx, claims: Claims) -> tuple[str, ...]:
+    """Raises Unauthorized where who vouched for the user is not, or no longer, believed."""
+    if claims.federation is None:
+        return ()
+    provider = rows.find(tx, IdentityProviderRow, claims.federation.provider_id)
+    if provider is None or not provider.enabled:
+        raise Unauthorized(_NOT_VALID)
+    return claims.federation.group_ids
+
+
+def _scope(
+    tx: Tx, claims: Claims, user_id: str, group_ids: Sequence[str]
+) -> tuple[ProjectRow | None, ProjectRow | None, Sequence[RoleRow]]:
     """Project, domain and roles. Raises Unauthorized for a scope that is gone, disabled or without roles."""
     if claims.scope == "unscoped":
         return None, None, ()
     project: ProjectRow | None = None
     domain: ProjectRow | None = None
     if claims.scope == "system":
-        roles = assignments.effective_on_system(tx, user_id)
+        roles = assignments.effective_on_system(tx, user_id, group_ids)
     elif claims.scope == "domain":
         domain = project_store.domain(tx, claims.scope_id or "")
-        roles = assignments.effective_on_domain(tx, user_id, domain.id) if domain else []
+        roles = assignments.effective_on_domain(tx, user_id, domain.id, group_ids) if domain else []
     else:
         lineage = project_store.lineage(tx, claims.scope_id or "")
         project = lineage[0] if lineage else None
         domain = lineage[-1] if lineage else None
-        roles = assignments.effective_on_project(tx, user_id, lineage) if lineage else []
+        roles = assignments.effective_on_project(tx, user_id, lineage, group_ids) if lineage else []
     if not roles or not all(place.enabled for place in (project, domain) if place):
         raise Unauthorized(_no_scope(claims))
     return project, domain, roles
@@ -354,6 +394,12 @@ def _described(tx: Tx, session: Session, with_catalog: bool) -> dict[str, Any]:
         "issued_at": micros(time_of(claims.issued_at)),
         "expires_at": micros(time_of(claims.expires_at)),
     }
+    if claims.federation:
+        shown["user"]["OS-FEDERATION"] = {
+            "identity_provider": {"id": claims.federation.provider_id},
+            "protocol": {"id": claims.federation.protocol},
+            "groups": [{"id": group_id} for group_id in claims.federation.group_ids],
+        }
     if session.project and session.domain:
         shown["project"] = {**_named(session.project), "domain": _named(session.domain)}
         shown["is_domain"] = session.project.is_domain
@@ -365,6 +411,9 @@ def _described(tx: Tx, session: Session, with_catalog: bool) -> dict[str, Any]:
         shown["roles"] = [_named(role) for role in session.roles]
         if with_catalog:
             shown["catalog"] = catalog(tx, user.id, session.project.id if session.project else None)
+    sisters = federation_store.enabled_service_providers(tx)
+    if sisters:
+        shown["service_providers"] = [{"id": one.id, "auth_url": one.auth_url, "sp_url": one.sp_url} for one in sisters]
     if session.trust:
         shown["OS-TRUST:trust"] = {
             "id": session.trust.id,

@@ -7,6 +7,7 @@ import binascii
 import hmac
 from datetime import UTC
 
+import msgspec
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
@@ -16,6 +17,14 @@ from pileus.services.identity.types.users import UserRow
 
 STEP = 30
 """Seconds."""
+
+
+class Code(msgspec.Struct, frozen=True):
+    """A one-time password that was right, for one time."""
+
+    credential_id: str
+    step: int
+    """Since 1970."""
 
 
 def codes(blob: str, at: float) -> list[str]:
@@ -28,10 +37,11 @@ def codes(blob: str, at: float) -> list[str]:
         return []
 
 
-def is_right(tx: Tx, user: UserRow, passcode: str) -> bool:
+def matching(tx: Tx, user: UserRow | None, passcode: str) -> Code | None:
+    """The code that the passcode is; whether it was used before is for `store.compliance.use_code` to say."""
     at = tx.now.replace(tzinfo=UTC).timestamp()
-    return any(
-        hmac.compare_digest(code.encode(), passcode.encode())
-        for credential in credentials.of_user(tx, user.id, "totp")
-        for code in codes(credential.blob, at)
-    )
+    for credential in credentials.of_user(tx, user.id if user else "", "totp"):
+        for ago, code in enumerate(codes(credential.blob, at)):
+            if hmac.compare_digest(code.encode(), passcode.encode()):
+                return Code(credential.id, int(at) // STEP - ago)
+    return None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, new_hex_id
 from pileus.core.errors import BadRequest, NotFound, Unauthorized
 from pileus.services.identity import passwords
-from pileus.services.identity.rules import resources
+from pileus.services.identity.rules import compliance, factors, resources
 from pileus.services.identity.rules.assignments import found_domain
 from pileus.services.identity.rules.login import REFUSED
 from pileus.services.identity.rules.targets import home_domain
 from pileus.services.identity.store import assignments, rows
+from pileus.services.identity.store import compliance as compliance_store
 from pileus.services.identity.store import users as store
 from pileus.services.identity.types.projects import ProjectRow
 from pileus.services.identity.types.users import (
@@ -29,36 +33,62 @@ _TAKEN = "There is a user '{name}' in this domain already."
 _GROUP_TAKEN = "There is a group '{name}' in this domain already."
 
 
-def create_user(tx: Tx, caller: Caller, body: UserCreate, password_hash: str | None) -> UserRow:
+def accepted(settings: Settings, password: str | None) -> str | None:
+    """The hash of a new password. Raises BadRequest for a weak one. Takes a while: call it outside of any transaction."""
+    if password is None:
+        return None
+    compliance.must_be_strong(settings, password)
+    return passwords.hashed(password)
+
+
+def create_user(tx: Tx, settings: Settings, caller: Caller, body: UserCreate, password_hash: str | None) -> UserRow:
     """Raises Conflict for the name, NotFound for the domain."""
     domain = found_domain(tx, home_domain(caller, body.domain_id))
     _no_domain_as_default(tx, body.default_project_id)
     options = resources.wishes(body)["options"]
+    factors.must_be_known(options.get("multi_factor_auth_rules", ()))
     row = UserRow(
         new_hex_id(),
         body.name,
         domain.id,
         body.enabled,
         body.default_project_id,
-        password_hash,
+        None,
         None,
         None,
         options,
         body.extra,
+        last_active_at=tx.now,
     )
+    if password_hash is not None:
+        row = msgspec.structs.replace(row, **compliance.set_by_other(tx, settings, options, password_hash))
     return resources.add(tx, caller, row, _TAKEN)
 
 
-def update_user(tx: Tx, caller: Caller, user_id: str, body: UserUpdate, password_hash: str | None) -> UserRow:
-    """A new password ends the tokens that the user has. Raises Conflict for the name, Forbidden for another domain."""
+def update_user(
+    tx: Tx, settings: Settings, caller: Caller, user_id: str, body: UserUpdate, password_hash: str | None
+) -> UserRow:
+    """A new password ends the tokens that the user has; it or `enabled` ends a lock-out.
+
+    Raises Conflict for the name, Forbidden for another domain.
+    """
     user = resources.find(tx, UserRow, user_id)
     resources.same_or_unset(user, body, "domain_id")
     values: dict[str, Any] = resources.wishes(body, user)
     if values.get("default_project_id"):
         _no_domain_as_default(tx, values["default_project_id"])
+    options = values.get("options", user.options)
+    factors.must_be_known(options.get("multi_factor_auth_rules", ()))
     if "password" in values:
         del values["password"]
-        values |= {"password_hash": password_hash, "tokens_valid_after": tx.now}
+        compliance.remember(tx, settings, user)
+        values |= {"password_hash": None, "tokens_valid_after": tx.now}
+        if password_hash is not None:
+            values |= compliance.set_by_other(tx, settings, options, password_hash)
+    if values.get("enabled"):
+        values["last_active_at"] = tx.now
+    if values.get("enabled") or password_hash is not None:
+        compliance_store.forget_failures(tx, user.id)
     return resources.change(tx, caller, user, values, _TAKEN)
 
 
@@ -71,29 +101,36 @@ def _no_domain_as_default(tx: Tx, project_id: str | None) -> None:
 
 def delete_user(tx: Tx, caller: Caller, user: UserRow) -> None:
     assignments.forget(tx, actor_type="user", actor_id=user.id)
+    compliance_store.forget_failures(tx, user.id)
     resources.remove(tx, caller, user)
 
 
-def change_password(db: Database, caller: Caller, user_id: str, body: PasswordChange) -> None:
-    """A user's own change, which needs no token: it may be needed to get one. Raises Unauthorized."""
+def change_password(db: Database, settings: Settings, caller: Caller, user_id: str, body: PasswordChange) -> None:
+    """A user's own change, which needs no token: it may be needed to get one. Raises Unauthorized, BadRequest."""
     with db.read() as tx:
         user = rows.find(tx, UserRow, user_id)
-    if not passwords.verify(user.password_hash if user else None, body.original_password):
+        barred = compliance.is_locked(tx, settings, user) or user is None or not user.enabled
+    if not passwords.verify(user.password_hash if user else None, body.original_password) or barred:
+        compliance.failed(db, settings, user)
         raise Unauthorized(REFUSED)
     assert user is not None
-    if not user.enabled:
-        raise Unauthorized(REFUSED)
     if user.options.get("lock_password"):
         raise BadRequest(f"The password of user {user.id} is locked (option lock_password).")
     if body.password == body.original_password:
         raise BadRequest("The new password must differ from the old one.")
-    new_hash = passwords.hashed(body.password)
+    with db.read() as tx:
+        compliance.must_be_old_enough(tx, settings, user)
+        before = compliance_store.old_password_hashes(tx, user_id, max(settings.unique_last_password_count - 1, 0))
+    compliance.must_be_new(settings, body.password, before)
+    new_hash = accepted(settings, body.password)
+    assert new_hash is not None
     with db.write() as tx:
         found = resources.find(tx, UserRow, user_id)
-        if found.password_hash != user.password_hash:
+        if found.password_hash != user.password_hash or compliance.is_locked(tx, settings, found):
             raise Unauthorized(REFUSED)
-        values = {"password_hash": new_hash, "password_expires_at": None, "tokens_valid_after": tx.now}
-        resources.change(tx, caller, found, values)
+        compliance.remember(tx, settings, found)
+        compliance_store.forget_failures(tx, user_id)
+        resources.change(tx, caller, found, compliance.chosen(tx, settings, found.options, new_hash))
 
 
 def create_group(tx: Tx, caller: Caller, body: GroupCreate) -> GroupRow:

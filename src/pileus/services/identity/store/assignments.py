@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from pileus.core.db import Tx, matches
 from pileus.services.identity.store import rows
-from pileus.services.identity.tables import assignments, implied_roles, memberships, projects, roles
+from pileus.services.identity.tables import (
+    assignments,
+    expiring_memberships,
+    implied_roles,
+    memberships,
+    projects,
+    roles,
+)
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 
@@ -46,16 +54,21 @@ def forget(tx: Tx, **of: str) -> None:
     tx.delete(assignments, sa.and_(*matching(**of)))
 
 
-def by_actor(user_id: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
-    """Assignments to the user or to a group that the user is in."""
+def by_actor(user_id: Any, group_ids: Any, now: Any) -> sa.ColumnElement[bool]:
+    """Assignments to the user, to a group that the user is in, or to one of those given. Values, or parameters for them."""
     mine = sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id)
-    return ((_c.actor_type == "user") & (_c.actor_id == user_id)) | ((_c.actor_type == "group") & _c.actor_id.in_(mine))
+    mine_for_now = sa.select(expiring_memberships.c.group_id).where(
+        expiring_memberships.c.user_id == user_id, expiring_memberships.c.expires_at > now
+    )
+    of_group = _c.actor_id.in_(mine) | _c.actor_id.in_(mine_for_now) | _c.actor_id.in_(group_ids)
+    return sa.or_((_c.actor_type == "user") & (_c.actor_id == user_id), (_c.actor_type == "group") & of_group)
 
 
+_BY_ACTOR = by_actor(sa.bindparam("user_id"), sa.bindparam("group_ids", expanding=True), sa.bindparam("now"))
 _ROLES_ON_PROJECT = (
     sa.select(_c.role_id)
     .where(
-        by_actor(sa.bindparam("user_id")),
+        _BY_ACTOR,
         sa.or_(
             (_c.target_type == "project") & (_c.target_id == sa.bindparam("project_id")) & sa.not_(_c.inherited),
             (_c.target_type == "project") & _c.target_id.in_(sa.bindparam("above", expanding=True)) & _c.inherited,
@@ -66,16 +79,18 @@ _ROLES_ON_PROJECT = (
 )
 
 
-def roles_on_project(tx: Tx, user_id: str, lineage: Sequence[str]) -> set[str]:
+def roles_on_project(tx: Tx, user_id: str, group_ids: Sequence[str], lineage: Sequence[str]) -> set[str]:
     """Ids of the roles that count for a user on the first of a lineage: its own, and those inherited from above."""
     project_id, *above = lineage
-    values = {"user_id": user_id, "project_id": project_id, "above": above, "domain_id": lineage[-1]}
+    actor = {"user_id": user_id, "group_ids": group_ids, "now": tx.now}
+    values = {**actor, "project_id": project_id, "above": above, "domain_id": lineage[-1]}
     return set(tx.execute(_ROLES_ON_PROJECT, values).scalars())
 
 
-def roles_on(tx: Tx, user_id: str, target_type: str, target_id: str) -> set[str]:
+def roles_on(tx: Tx, user_id: str, group_ids: Sequence[str], target_type: str, target_id: str) -> set[str]:
     here = (_c.target_type == target_type) & (_c.target_id == target_id) & sa.not_(_c.inherited)
-    return set(tx.scalars(sa.select(_c.role_id).where(by_actor(user_id), here).distinct()))
+    actor = by_actor(user_id, group_ids, tx.now)
+    return set(tx.scalars(sa.select(_c.role_id).where(actor, here).distinct()))
 
 
 def implications(tx: Tx) -> dict[str, list[str]]:
@@ -114,7 +129,10 @@ def domains_by_id(tx: Tx, ids: Iterable[str]) -> list[DomainRow]:
 
 def members(tx: Tx) -> dict[str, list[str]]:
     """User ids by group id."""
+    lasting = sa.select(memberships.c.group_id, memberships.c.user_id)
+    for_now = sa.select(expiring_memberships.c.group_id, expiring_memberships.c.user_id)
+    every = lasting.union(for_now.where(expiring_memberships.c.expires_at > tx.now)).order_by("group_id", "user_id")
     found: dict[str, list[str]] = {}
-    for group_id, user_id in tx.execute(sa.select(memberships).order_by(*memberships.c)):
+    for group_id, user_id in tx.execute(every):
         found.setdefault(group_id, []).append(user_id)
     return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import UNSET
 
-from pileus.core.body import length, micros, pattern
+from pileus.core.body import Unset, length, micros, pattern
 from pileus.core.http import Request
 
 Id = Annotated[str, length(1, 64)]
@@ -37,10 +38,10 @@ class Row(msgspec.Struct):
     id: str
 
 
-class Immutable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Options of projects and roles."""
+class Immutable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Options of projects and roles. Null takes one away."""
 
-    immutable: bool | None = None
+    immutable: bool | Unset | None = UNSET
 
 
 def shown(request: Request, row: Row, **more: Any) -> dict[str, Any]:

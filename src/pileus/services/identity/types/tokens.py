@@ -14,6 +14,14 @@ Secret = Annotated[str, length(0, 4096)]
 Scope = Literal["unscoped", "project", "domain", "system"]
 
 
+class Federation(msgspec.Struct, frozen=True):
+    """Who vouched for the user of a token, and the groups that they are in because of it."""
+
+    provider_id: str
+    protocol: str
+    group_ids: tuple[str, ...] = ()
+
+
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """What a token says. Times are microseconds since 1970."""
 
@@ -27,6 +35,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     """Its own, and that of the first token of its chain."""
     trust_id: str | None = None
     application_credential_id: str | None = None
+    federation: Federation | None = None
 
 
 class DomainRef(msgspec.Struct):
@@ -73,6 +82,9 @@ class Identity(msgspec.Struct):
     token: TokenMethod | None = None
     totp: TotpMethod | None = None
     application_credential: ApplicationCredentialMethod | None = None
+    saml2: TokenMethod | None = None
+    openid: TokenMethod | None = None
+    mapped: TokenMethod | None = None
 
 
 class ProjectRef(msgspec.Struct):

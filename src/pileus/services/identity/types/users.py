@@ -19,7 +19,9 @@ class UserRow(Row):
     __table__ = tables.users
     __noun__ = "user"
     __collection__ = "users"
-    __hidden__ = frozenset({"password_hash", "tokens_valid_after", "default_project_id"})
+    __hidden__ = frozenset(
+        {"password_hash", "tokens_valid_after", "default_project_id", "password_chosen_at", "last_active_at"}
+    )
     __filters__ = ("name", "domain_id", "enabled")
 
     name: str
@@ -31,16 +33,25 @@ class UserRow(Row):
     tokens_valid_after: datetime | None
     options: dict[str, Any]
     extra: Extra
+    password_chosen_at: datetime | None = None
+    """When the user chose the password; None: somebody else set it."""
+    last_active_at: datetime | None = None
+    """The last log-in, give or take a day."""
 
 
-class UserOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    ignore_change_password_upon_first_use: bool | None = None
-    ignore_password_expiry: bool | None = None
-    ignore_lockout_failure_attempts: bool | None = None
-    ignore_user_inactivity: bool | None = None
-    lock_password: bool | None = None
-    multi_factor_auth_enabled: bool | None = None
-    multi_factor_auth_rules: list[list[str]] | None = None
+Factors = Annotated[list[Annotated[str, length(1, 64)]], length(1, 8)]
+
+
+class UserOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Null takes an option away."""
+
+    ignore_change_password_upon_first_use: bool | Unset | None = UNSET
+    ignore_password_expiry: bool | Unset | None = UNSET
+    ignore_lockout_failure_attempts: bool | Unset | None = UNSET
+    ignore_user_inactivity: bool | Unset | None = UNSET
+    lock_password: bool | Unset | None = UNSET
+    multi_factor_auth_enabled: bool | Unset | None = UNSET
+    multi_factor_auth_rules: Annotated[list[Factors], length(0, 64)] | Unset | None = UNSET
 
 
 class UserCreate(OpenBody):
