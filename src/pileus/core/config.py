@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -74,6 +74,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """The region's name in the catalog: other clouds beside this one."""
     database: str | None = None
     """SQLAlchemy URL of a shared PostgreSQL; by default SQLite in the state directory."""
+    public_url: str | None = None
+    """Where clients find the API, without a path, if not at host and port: what stands in front of it."""
     external_bridge: str = "br-ex"
     """The bridge of external networks."""
     external_address: str = "172.24.4.1/24"
@@ -84,6 +86,24 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """How many hosts to simulate."""
     token_hours: float = 1.0
     """How long a token is valid."""
+    password_regex: str = ""
+    """What a new password must match from its start, such as `.{12,}$`: what your auditors ask for."""
+    password_regex_description: str = ""
+    """The same in words, for whoever is refused."""
+    password_expires_days: int = 0
+    """After how many days a password must be changed (0: never): your site's rules."""
+    minimum_password_age: int = 0
+    """For how many days users keep a password that they chose (0: not at all): the history would be rotated away."""
+    unique_last_password_count: int = 0
+    """How many of their last passwords users can't take again (0: the present one)."""
+    change_password_upon_first_use: bool = False
+    """Whether a password that an administrator set is good for nothing but to be changed."""
+    lockout_failure_attempts: int = 0
+    """After how many wrong passwords in a row a user is locked out (0: never); others can lock users out by it."""
+    lockout_duration: int = 1800
+    """For how many seconds a user is locked out."""
+    disable_user_account_days_inactive: int = 0
+    """After how many days without a log-in a user is disabled (0: never)."""
     cpu_ratio: float = 4.0
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0
@@ -92,6 +112,29 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
     image_stores: Mapping[str, AnyImageStore] = {}
     """Places for images' data beside STATE/images: where there is room."""
+
+    OF_THE_MACHINE: ClassVar[frozenset[str]] = frozenset(
+        {
+            "state_dir",
+            "host",
+            "port",
+            "database",
+            "external_bridge",
+            "external_address",
+            "external_interface",
+            "sim_hosts",
+        }
+    )
+    """What each process may have differently; all else is the same in every process of a cloud."""
+
+    def of_the_cloud(self) -> dict[str, Any]:
+        """What every process of the cloud must have the same."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in self.OF_THE_MACHINE}
+
+    def within(self, cloud: Mapping[str, Any]) -> Settings:
+        """These settings in a cloud that has settled what is not the machine's own."""
+        known = {name: value for name, value in cloud.items() if name in self.of_the_cloud()}
+        return msgspec.structs.replace(self, **known)
 
     @property
     def own_hosts(self) -> list[str]:
@@ -104,8 +147,13 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
 
     @property
     def url(self) -> str:
-        """Of the API, without a path."""
+        """Of this process's API, without a path."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def endpoint_url(self) -> str:
+        """Of the API as clients find it in the catalog, without a path."""
+        return self.public_url or self.url
 
 
 def host_names(base: str, count: int) -> list[str]:

@@ -26,7 +26,7 @@ def down(state_dir: Path, guests: bool = False, purge: bool = False) -> Ended:
     """
     if purge and state_dir.exists() and not state.is_ours(state_dir):
         raise OptionError(f"{state_dir} is not a state directory of Pileus, and is left alone.")
-    was_running = _stop_serving(state_dir)
+    was_running = stop_serving(state_dir)
     if purge:
         access.forget(state_dir)
     if state.mode(state_dir) == "real":
@@ -45,7 +45,7 @@ def running_guests(state_dir: Path) -> int:
     return len(process.guests(state_dir))
 
 
-def _stop_serving(state_dir: Path) -> bool:
+def stop_serving(state_dir: Path) -> bool:
     """The serving process and its host agent, also one that has lost its parent."""
     found = state.running(state_dir)
     if found is not None:

@@ -121,6 +121,7 @@ def check(settings: Settings) -> None:
     for name in ("token_hours", "cpu_ratio", "memory_ratio"):
         if getattr(settings, name) <= 0:
             raise BadValue(name, f"{name} is {getattr(settings, name)}: it must be more than 0.")
+    _check_passwords(settings)
     try:
         network = ipaddress.ip_interface(settings.external_address)
     except ValueError:
@@ -140,6 +141,31 @@ def check(settings: Settings) -> None:
         )
     check_image_stores(settings)
     check_listen(settings.host)
+
+
+def _check_passwords(settings: Settings) -> None:
+    for name in (
+        "password_expires_days",
+        "minimum_password_age",
+        "unique_last_password_count",
+        "lockout_failure_attempts",
+        "lockout_duration",
+        "disable_user_account_days_inactive",
+    ):
+        if getattr(settings, name) < 0:
+            raise BadValue(name, f"{name} is {getattr(settings, name)}: it must not be less than 0.")
+    try:
+        re.compile(settings.password_regex)
+    except re.error as error:
+        raise BadValue(
+            "password_regex", f"password_regex is '{settings.password_regex}': no regular expression: {error}."
+        ) from None
+    if 0 < settings.password_expires_days <= settings.minimum_password_age:
+        raise BadValue(
+            "minimum_password_age",
+            f"minimum_password_age is {settings.minimum_password_age}: nobody could change a password before it expires "
+            f"after {settings.password_expires_days} days (password_expires_days).",
+        )
 
 
 def check_image_stores(settings: Settings) -> None:

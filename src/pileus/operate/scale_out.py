@@ -1,0 +1,113 @@
+"""`pileus api` and `pileus controller`: more processes of a cloud whose database is a PostgreSQL.
+
+They stay in front, as service managers and containers want it. `pileus up` has made the cloud; what all its processes
+must have the same is read from the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+
+import msgspec
+import structlog
+
+from pileus.cloud import Cloud, settled
+from pileus.core import logs
+from pileus.core.config import Settings
+from pileus.core.schema import OtherSchema
+from pileus.operate import state
+from pileus.operate.child import Child
+from pileus.operate.options import OptionError, check_port_free
+from pileus.operate.server import Server
+
+log = structlog.get_logger("pileus.serve")
+WORKER = "PILEUS_API_SOCKET"
+"""The environment variable with the listening socket that an API worker inherits."""
+
+
+def api(settings: Settings, processes: int) -> int:
+    """Serve the API by so many processes on one port until SIGTERM or SIGINT. One that ends is started again."""
+    if not 1 <= processes <= 256:
+        raise OptionError(f"--processes is {processes}: from 1 to 256 processes can serve.")
+    settings = _joined(settings)
+    check_port_free(settings)
+    with socket.create_server((settings.host, settings.port), backlog=1024) as listener:
+        listener.set_inheritable(True)
+        if processes == 1:
+            return serve_api(settings, listener)
+        environment = {
+            WORKER: str(listener.fileno()),
+            "PILEUS_SETTINGS": msgspec.json.encode(settings, enc_hook=str).decode(),
+        }
+        command = [sys.executable, "-m", "pileus", "api", "--state-dir", str(settings.state_dir)]
+        children = [
+            Child(f"API process {number}", command, environment=environment, sockets=[listener.fileno()])
+            for number in range(1, processes + 1)
+        ]
+        return _look_after(children)
+
+
+def serve_api(settings: Settings, listener: socket.socket, parent: int | None = None) -> int:
+    """One process of the API, on a socket that may be shared with others; it ends with its parent, if it has one."""
+    logs.configure()
+    cloud = Cloud(settings)
+    log.info("serving", url=settings.url, pid=os.getpid())
+    try:
+        asyncio.run(Server(cloud.app, settings, parent=parent).serve([listener]))
+    finally:
+        cloud.close()
+    return 0
+
+
+def controller(settings: Settings) -> int:
+    """Run reconcilers until SIGTERM or SIGINT: each only while no other process has its lease."""
+    settings = _joined(settings)
+    logs.configure()
+    cloud = Cloud(settings)
+    cloud.controller.start()
+    log.info("controlling", owner=cloud.controller.owner)
+    try:
+        _until_told().wait()
+    finally:
+        cloud.close()
+    return 0
+
+
+def _joined(settings: Settings) -> Settings:
+    """The settings within the cloud that is in the database."""
+    if settings.database is None:
+        raise OptionError(
+            "More processes share a PostgreSQL: name it by --database postgresql+psycopg://USER@HOST/NAME "
+            "('pileus database move' brings a cloud there from its SQLite file)."
+        )
+    try:
+        found = settled(settings)
+    except OtherSchema as error:
+        raise OptionError(str(error)) from None
+    state.prepare(found.state_dir, found.mode)
+    return found
+
+
+def _look_after(children: list[Child]) -> int:
+    logs.configure()
+    ended = _until_told()
+    for child in children:
+        child.start()
+    while not ended.wait(0.5):
+        for child in children:
+            child.look()
+    for child in children:
+        child.stop()
+    return 0
+
+
+def _until_told() -> threading.Event:
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told

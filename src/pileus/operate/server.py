@@ -1,0 +1,60 @@
+"""The HTTP server of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+
+from pileus.core.config import Settings
+from pileus.core.dispatch import App
+from pileus.operate.child import Child
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT, and looks after `children` meanwhile. A `parent` that goes away ends it too."""
+
+    def __init__(self, app: App, settings: Settings, children: Sequence[Child] = (), parent: int | None = None) -> None:
+        self._children, self._parent = children, parent
+        super().__init__(
+            uvicorn.Config(
+                app.asgi,
+                host=settings.host,
+                port=settings.port,
+                loop="uvloop",
+                http="httptools",
+                ws="websockets-sansio",
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                timeout_keep_alive=75,
+                backlog=1024,
+                timeout_graceful_shutdown=5,
+                server_header=False,
+            )
+        )
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        watcher = asyncio.create_task(self._watch())
+        try:
+            await super().serve(sockets)
+        finally:
+            watcher.cancel()
+
+    async def _watch(self) -> None:
+        while not self.should_exit:
+            await asyncio.sleep(1.0)
+            for child in self._children:
+                await asyncio.to_thread(child.look)
+            if self._parent is not None and os.getppid() != self._parent:
+                self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+        if sig == signal.SIGINT and self.started:
+            self.force_exit = False
