@@ -108,6 +108,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0
     """Memory to promise for what the host has."""
+    tls_proxy_secret: str = ""
+    """What the TLS proxy sends in X-TLS-Proxy-Secret, so that the client certificates that it passes on are believed: who is the proxy."""
     import_networks: str = ""
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
     image_stores: Mapping[str, AnyImageStore] = {}

@@ -37,6 +37,9 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
     trustor_id: str | None = None
     trustee_id: str | None = None
     application_credential_id: str | None = None
+    access_token_id: str | None = None
+    certificate: str | None = None
+    """Thumbprint of the client certificate without which the token is worth nothing."""
     unrestricted: bool = True
     permits: Callable[[str, str, str], bool] | None = None
     """(service, method, path below the service's root) -> whether the token's access rules let it; None: no such rules."""
@@ -74,6 +77,11 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
         if self.domain_id:
             return "domain"
         return "project" if self.project_id else "unscoped"
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the token is one that somebody was given to act for another, or for a part of what its user may do."""
+        return bool(self.trust_id or self.application_credential_id or self.access_token_id)
 
     @property
     def is_admin(self) -> bool:

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pileus.core import body as bodies
-from pileus.core import errors
+from pileus.core import certificates, errors
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
@@ -220,6 +220,7 @@ class App:
             b"",
             req.remote_addr or "",
             request_id,
+            certificates.forwarded(req.headers_lower, self.settings.tls_proxy_secret),
         )
 
 
@@ -355,7 +356,7 @@ class Exchange:
 
     def _caller(self, tx: Tx) -> Caller:
         headers = self.request.headers
-        token = headers.get("x-auth-token") or headers.get("x-storage-token")
+        token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
         policy = self.service.policy
         if not token:
             if not self.route.public:
@@ -367,6 +368,7 @@ class Exchange:
             try:
                 caller = self.app.authenticate(tx, token, headers.get("x-service-token"))
                 self._within_access_rules(caller)
+                self._with_its_certificate(caller)
             except errors.Unauthorized:
                 if not self.route.public:
                     raise
@@ -390,6 +392,14 @@ class Exchange:
                 f"The access rules of application credential {caller.application_credential_id} do not allow "
                 f"{self.request.method} {path} on {self.service.name}."
             )
+
+    def _with_its_certificate(self, caller: Caller) -> None:
+        """Raises Unauthorized for a token that is bound to a certificate which this client did not show."""
+        if caller.certificate is None:
+            return
+        shown = self.request.certificate
+        if shown is None or certificates.thumbprint(shown) != caller.certificate:
+            raise errors.Unauthorized("The token is bound to a client certificate; this request was not made with it.")
 
     def _body(self) -> Any:
         request, kind = self.request, self.route.body_type
@@ -444,6 +454,12 @@ def _as_target(loaded: Any) -> Mapping[str, Any]:
     if isinstance(loaded, Mapping):
         return loaded
     return {name: getattr(loaded, name) for name in loaded.__struct_fields__}
+
+
+def _bearer(headers: Mapping[str, str]) -> str | None:
+    """A token as OAuth 2 clients send it (RFC 6750)."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 _signatures: dict[Callable[..., Any], tuple[str, ...]] = {}

@@ -163,6 +163,8 @@ class Request(msgspec.Struct, dict=True):
     raw: bytes
     client: str
     request_id: str
+    certificate: bytes | None = None
+    """The DER of the client's certificate, where a TLS proxy that is believed passed one on."""
     stream: Any = None
     """The body's chunks, for async handlers with max_body 0."""
 
