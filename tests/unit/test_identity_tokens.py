@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pileus.core.certificates import thumbprint
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.errors import Unauthorized
@@ -50,6 +51,8 @@ claims = st.builds(
     trust_id=st.none() | ids,
     application_credential_id=st.none() | ids,
     federation=st.none() | st.builds(Federation, ids, ids, st.lists(ids, max_size=3).map(tuple)),
+    access_token_id=st.none() | ids,
+    certificate=st.none() | st.binary(min_size=32, max_size=32).map(thumbprint),
 )
 
 

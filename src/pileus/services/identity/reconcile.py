@@ -1,11 +1,11 @@
-"""What identity does by itself: a new key for tokens now and then, no memory longer than needed, no sleeping accounts."""
+"""What identity does by itself: new keys now and then, no memory longer than needed, no sleeping accounts."""
 
 from __future__ import annotations
 
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.reconcile import Reconciler
-from pileus.services.identity.rules import compliance, tokens
+from pileus.services.identity.rules import compliance, oauth1, sealing, tokens
 
 HOUR = 3600.0
 
@@ -14,6 +14,16 @@ def reconcilers(db: Database, settings: Settings) -> list[Reconciler]:
     def tidy() -> None:
         with db.write() as tx:
             tokens.tidy(tx)
+            oauth1.tidy(tx)
             compliance.disable_idle(tx, settings)
 
-    return [Reconciler("identity-tidy", tidy, interval=HOUR)]
+    def seal() -> None:
+        sealed = False
+        while not sealed:
+            with db.write() as tx:
+                sealed = sealing.tidy(tx, settings)
+
+    return [
+        Reconciler("identity-tidy", tidy, interval=HOUR),
+        Reconciler("identity-seals", seal, interval=HOUR),
+    ]

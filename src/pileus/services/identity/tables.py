@@ -17,6 +17,13 @@ token_keys = Table(
     Column("key", Text, nullable=False),
     Column("created_at", Time, nullable=False),
 )
+seal_keys = Table(
+    "identity_seal_key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+)
 revoked_tokens = Table(
     "identity_revoked_token",
     metadata,
@@ -182,6 +189,8 @@ credentials = Table(
     Column("type", String(255), nullable=False),
     Column("blob", Text, nullable=False),
     Column("extra", Json, nullable=False),
+    Column("access_hash", Id),  # of EC2 credentials: SHA-256 of the access key
+    Index("uq_identity_credential_access_hash", "access_hash", unique=True),
 )
 used_codes = Table(
     "identity_used_code",
@@ -302,6 +311,43 @@ service_providers = Table(
     Column("enabled", Boolean, nullable=False),
     Column("description", Text),
     Column("relay_state_prefix", String(255), nullable=False),
+)
+oauth1_consumers = Table(
+    "identity_oauth1_consumer",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("description", Text),
+    Column("secret", Text, nullable=False),
+    Column("extra", Json, nullable=False),
+)
+oauth1_request_tokens = Table(
+    "identity_oauth1_request_token",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("consumer_id", Id, ForeignKey("identity_oauth1_consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("expires_at", Time, nullable=False, index=True),
+    Column("authorizing_user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE")),
+    Column("verifier", String(64)),
+    Column("role_ids", Json),
+)
+oauth1_access_tokens = Table(
+    "identity_oauth1_access_token",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("consumer_id", Id, ForeignKey("identity_oauth1_consumer.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("expires_at", Time, nullable=False, index=True),
+    Column("authorizing_user_id", Id, ForeignKey("identity_user.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role_ids", Json, nullable=False),
+)
+oauth1_nonces = Table(
+    "identity_oauth1_nonce",
+    metadata,
+    Column("digest", Id, primary_key=True),
+    Column("used_at", Time, nullable=False, index=True),
 )
 
 policies = Table(

@@ -8,7 +8,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest, NotFound, Unauthorized
 from pileus.core.http import Request, Response
-from pileus.services.identity.rules import assignments, factors, login, tokens
+from pileus.services.identity.rules import assignments, factors, login, oauth1, tokens
 from pileus.services.identity.rules.catalog import catalog
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.service import api
@@ -39,9 +39,13 @@ def target_token(token: Session) -> dict[str, Any]:
 
 @api.post("/auth/tokens", public=True, success=201)
 def create_token(db: Database, settings: Settings, request: Request, query: TokenQuery, body: Auth) -> Response:
+    with_catalog = query.nocatalog is UNSET
+    if body.identity.methods == ["oauth1"]:
+        text, document = oauth1.log_in(db, settings, request, with_catalog)
+        return Response(document, headers={"X-Subject-Token": text})
     receipt = request.headers.get("openstack-auth-receipt")
     try:
-        text, document = login.log_in(db, settings, body, with_catalog=query.nocatalog is UNSET, receipt=receipt)
+        text, document = login.log_in(db, settings, body, with_catalog, receipt)
     except factors.MoreProofNeeded as need:
         return Response(need.answer, status=401, headers={"Openstack-Auth-Receipt": need.receipt})
     return Response(document, headers={"X-Subject-Token": text})

@@ -48,8 +48,11 @@ def create(tx: Tx, caller: Caller, body: ApplicationCredentialCreate, secret_has
 
 
 def _must_be_free(caller: Caller) -> None:
-    if caller.application_credential_id is not None and not caller.unrestricted:
-        raise Forbidden("A restricted application credential can't make or delete application credentials.")
+    if not caller.unrestricted:
+        raise Forbidden(
+            "A token of a trust, of OAuth or of a restricted application credential can't make or delete "
+            "application credentials: they would outlive what was lent."
+        )
 
 
 def expiry(tx: Tx, text: str | None) -> datetime | None:

@@ -79,7 +79,7 @@ def log_in(
     """
     with db.read() as tx:
         before = factors.read(tx, receipt) if receipt else None
-        proofs = [_proof(tx, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
+        proofs = [_proof(tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
         barred = not _may_enter(tx, settings, proofs)
     matched = [passwords.verify(proof.known, proof.secret) for proof in proofs if proof.secret is not None]
     users_named = {proof.user.id if proof.user else "" for proof in proofs} | ({before.user_id} if before else set())
@@ -152,7 +152,7 @@ def _use_code(tx: Tx, code: totp.Code) -> None:
 # -- who
 
 
-def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
+def _proof(tx: Tx, settings: Settings, identity: Identity, method: str) -> Proof:
     if method not in ("password", "totp", "application_credential", "token", *tokens.FEDERATED):
         raise Unauthorized(f"'{method[:64]}' is not an authentication method here.")
     given = getattr(identity, method)
@@ -165,7 +165,7 @@ def _proof(tx: Tx, identity: Identity, method: str) -> Proof:
         )
     if method == "totp" and identity.totp is not None:
         user = _user(tx, identity.totp.user)
-        code = totp.matching(tx, user, identity.totp.user.passcode)
+        code = totp.matching(tx, settings, user, identity.totp.user.passcode)
         return Proof(method=method, user=user, wrong=code is None, code=code)
     if isinstance(given, TokenMethod):
         session = tokens.session_of(tx, given.id)
@@ -306,10 +306,8 @@ def _place_of(credential: ApplicationCredentialRow, asked: Place) -> Place:
 
 def _may_rescope(parent: Session, place: Place) -> None:
     """A token that somebody was lent, or that is less than its user, must not grow."""
-    claims = parent.claims
-    if claims.trust_id is None and claims.application_credential_id is None:
-        return
-    raise Forbidden("A token of a trust or an application credential can't be turned into another token.")
+    if parent.caller.delegated or parent.caller.certificate:
+        raise Forbidden("A token that was delegated, or is bound to a certificate, can't be turned into another token.")
 
 
 def _place(tx: Tx, auth: Auth, user: UserRow) -> Place:

@@ -31,12 +31,26 @@ from pileus.services.identity.store import rows
 from pileus.services.identity.store import tokens as store
 from pileus.services.identity.types.credentials import AccessRuleRow, ApplicationCredentialRow, TrustRow
 from pileus.services.identity.types.federation import IdentityProviderRow
+from pileus.services.identity.types.oauth1 import AccessTokenRow
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import RoleRow
 from pileus.services.identity.types.tokens import Claims, Federation
 from pileus.services.identity.types.users import UserRow
 
-METHODS = ("password", "token", "totp", "application_credential", "external", "mapped", "oauth1", "saml2", "openid")
+METHODS = (
+    "password",
+    "token",
+    "totp",
+    "application_credential",
+    "external",
+    "mapped",
+    "oauth1",
+    "saml2",
+    "openid",
+    "ec2credential",
+    "oauth2_credential",
+)
+"""Tokens have them by number: new ones come last."""
 FEDERATED = ("mapped", "saml2", "openid")
 """Methods in which an identity provider vouches for the user."""
 SCOPES = ("unscoped", "project", "domain", "system")
@@ -61,6 +75,7 @@ class Session(msgspec.Struct, kw_only=True):
     roles: Sequence[RoleRow] = ()
     trust: TrustRow | None = None
     application_credential: ApplicationCredentialRow | None = None
+    access_token: AccessTokenRow | None = None
     access_rules: Sequence[AccessRuleRow] | None = None
     """None: not limited to any."""
     caller: Caller
@@ -100,6 +115,8 @@ class _Packed(msgspec.Struct, array_like=True):
     application_credential: bytes = b""
     federation: list[bytes] = []
     """Identity provider, protocol, groups."""
+    access_token: bytes = b""
+    certificate: bytes = b""
 
 
 def _pack(text: str | None) -> bytes:
@@ -130,6 +147,8 @@ def packed(claims: Claims) -> bytes:
             _pack(claims.trust_id),
             _pack(claims.application_credential_id),
             _packed_federation(claims.federation),
+            _pack(claims.access_token_id),
+            base64.urlsafe_b64decode(f"{claims.certificate or ''}="),
         )
     )
 
@@ -160,6 +179,8 @@ def unpacked(raw: bytes) -> Claims:
         trust_id=_unpack(found.trust),
         application_credential_id=_unpack(found.application_credential),
         federation=_unpacked_federation(found.federation),
+        access_token_id=_unpack(found.access_token),
+        certificate=base64.urlsafe_b64encode(found.certificate).decode().rstrip("=") or None,
     )
 
 
@@ -184,6 +205,34 @@ def tidy(tx: Tx) -> None:
     if not keys or keys[0].created_at < tx.now - KEY_LIFE:
         rotate_keys(tx)
     store.forget_revocations(tx, GRACE)
+
+
+def fresh(
+    life: timedelta,
+    user_id: str,
+    method: str,
+    project_id: str,
+    *,
+    trust_id: str | None = None,
+    application_credential_id: str | None = None,
+    access_token_id: str | None = None,
+    certificate: str | None = None,
+) -> Claims:
+    """Of a token for a project that one proof gives."""
+    issued_at = now_stamp()
+    return Claims(
+        user_id=user_id,
+        methods=(method,),
+        scope="project",
+        scope_id=project_id,
+        issued_at=issued_at,
+        expires_at=issued_at + life // timedelta(microseconds=1),
+        audit_ids=(new_audit_id(),),
+        trust_id=trust_id,
+        application_credential_id=application_credential_id,
+        access_token_id=access_token_id,
+        certificate=certificate,
+    )
 
 
 # -- what a token means
@@ -235,8 +284,10 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
     group_ids = _vouched_groups(tx, claims)
     project, domain, roles = _scope(tx, claims, subject_id, group_ids)
     credential = _application_credential(tx, claims)
-    if trust is not None or credential is not None:
-        roles = _lent(tx, roles, (trust or credential).role_ids)  # type: ignore[union-attr]
+    access_token = _access_token(tx, claims)
+    for lender in (trust, credential, access_token):
+        if lender is not None:
+            roles = _lent(tx, roles, lender.role_ids)
     rule_ids = credential.access_rule_ids if credential else None
     access_rules = None if rule_ids is None else credential_store.access_rules_by_id(tx, rule_ids)
     caller = Caller(
@@ -260,8 +311,10 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         trustor_id=trust.trustor_user_id if trust else None,
         trustee_id=trust.trustee_user_id if trust else None,
         application_credential_id=claims.application_credential_id,
+        access_token_id=claims.access_token_id,
+        certificate=claims.certificate,
         permits=None if access_rules is None else permission(access_rules),
-        unrestricted=credential.unrestricted if credential else trust is None,
+        unrestricted=credential.unrestricted if credential else trust is None and access_token is None,
     )
     return Session(
         mark=mark,
@@ -273,6 +326,7 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         roles=roles,
         trust=trust,
         application_credential=credential,
+        access_token=access_token,
         access_rules=access_rules,
         caller=caller,
         until=federation_store.next_end(tx, subject_id),
@@ -344,6 +398,15 @@ def _application_credential(tx: Tx, claims: Claims) -> ApplicationCredentialRow 
         return None
     found = rows.find(tx, ApplicationCredentialRow, claims.application_credential_id)
     if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
+        raise Unauthorized(_NOT_VALID)
+    return found
+
+
+def _access_token(tx: Tx, claims: Claims) -> AccessTokenRow | None:
+    if claims.access_token_id is None:
+        return None
+    found = rows.find(tx, AccessTokenRow, claims.access_token_id)
+    if found is None or found.expires_at <= tx.now:
         raise Unauthorized(_NOT_VALID)
     return found
 
@@ -421,6 +484,13 @@ def _described(tx: Tx, session: Session, with_catalog: bool) -> dict[str, Any]:
             "trustor_user": {"id": session.trust.trustor_user_id},
             "trustee_user": {"id": session.trust.trustee_user_id},
         }
+    if session.access_token:
+        shown["OS-OAUTH1"] = {
+            "access_token_id": session.access_token.id,
+            "consumer_id": session.access_token.consumer_id,
+        }
+    if claims.certificate:
+        shown["oauth2_credential"] = {"x5t#S256": claims.certificate}
     if session.application_credential:
         credential = session.application_credential
         restricted: dict[str, Any] = {

@@ -11,7 +11,9 @@ import msgspec
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
+from pileus.core.config import Settings
 from pileus.core.db import Tx
+from pileus.services.identity.rules import sealing
 from pileus.services.identity.store import credentials
 from pileus.services.identity.types.users import UserRow
 
@@ -37,11 +39,11 @@ def codes(blob: str, at: float) -> list[str]:
         return []
 
 
-def matching(tx: Tx, user: UserRow | None, passcode: str) -> Code | None:
+def matching(tx: Tx, settings: Settings, user: UserRow | None, passcode: str) -> Code | None:
     """The code that the passcode is; whether it was used before is for `store.compliance.use_code` to say."""
     at = tx.now.replace(tzinfo=UTC).timestamp()
     for credential in credentials.of_user(tx, user.id if user else "", "totp"):
-        for ago, code in enumerate(codes(credential.blob, at)):
+        for ago, code in enumerate(codes(sealing.unseal(tx, settings, credential.blob), at)):
             if hmac.compare_digest(code.encode(), passcode.encode()):
                 return Code(credential.id, int(at) // STEP - ago)
     return None

@@ -22,8 +22,8 @@ MAX_REDELEGATION = 3
 
 def create(tx: Tx, caller: Caller, body: TrustCreate) -> TrustRow:
     """Raises Forbidden for roles that the caller does not have, BadRequest for a trust without roles or sense."""
-    if caller.application_credential_id is not None and not caller.unrestricted:
-        raise Forbidden("A restricted application credential can't make trusts.")
+    if not caller.unrestricted and caller.trust_id is None:
+        raise Forbidden("A token of OAuth or of a restricted application credential can't make trusts.")
     resources.find(tx, UserRow, body.trustee_user_id)
     if body.project_id is not None and not body.roles:
         raise BadRequest("A trust on a project needs at least one role.")

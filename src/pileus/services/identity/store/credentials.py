@@ -22,11 +22,6 @@ def of_user(tx: Tx, user_id: str, kind: str | None = None) -> list[CredentialRow
     return rows.where(tx, CredentialRow, *mine)
 
 
-def ec2_with(tx: Tx, access: str) -> list[CredentialRow]:
-    """EC2 credentials whose blob has this text somewhere."""
-    return rows.where(tx, CredentialRow, credentials.c.blob.contains(access, autoescape=True), type="ec2")
-
-
 def application_credential_by_name(tx: Tx, user_id: str, name: str) -> ApplicationCredentialRow | None:
     c = application_credentials.c
     return tx.row(

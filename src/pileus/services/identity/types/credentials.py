@@ -17,13 +17,16 @@ class CredentialRow(Row):
     __table__ = tables.credentials
     __noun__ = "credential"
     __collection__ = "credentials"
+    __hidden__ = frozenset({"access_hash"})
     __filters__ = ("user_id", "type")
 
     user_id: str
     project_id: str | None
     type: str
     blob: str
+    """Sealed."""
     extra: Extra
+    access_hash: str | None
 
 
 class CredentialCreate(OpenBody):

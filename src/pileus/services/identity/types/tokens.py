@@ -36,6 +36,10 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     trust_id: str | None = None
     application_credential_id: str | None = None
     federation: Federation | None = None
+    access_token_id: str | None = None
+    """Of OAuth 1."""
+    certificate: str | None = None
+    """The thumbprint of the client certificate that it is bound to."""
 
 
 class DomainRef(msgspec.Struct):
@@ -85,6 +89,8 @@ class Identity(msgspec.Struct):
     saml2: TokenMethod | None = None
     openid: TokenMethod | None = None
     mapped: TokenMethod | None = None
+    oauth1: dict[str, str] | None = None
+    """Empty: the request's own signature is the proof."""
 
 
 class ProjectRef(msgspec.Struct):
