@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Memory to promise for what the host has."""
     tls_proxy_secret: str = ""
     """What the TLS proxy sends in X-TLS-Proxy-Secret, so that the client certificates that it passes on are believed: who is the proxy."""
+    image_format: Literal["raw", "qcow2"] | None = None
+    """The disk format that imports are converted to, else they stay as they come: how fast disks or how little of them matters more."""
     import_networks: str = ""
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
     image_stores: Mapping[str, AnyImageStore] = {}

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pileus.core.errors import TooLarge
-from pileus.services.image import inspect
+from pileus.services.image.inspect import HEAD
 from pileus.services.image.types.images import Received
 
 BLOCK = 4 << 20
@@ -116,7 +116,7 @@ class Incoming:
     def __init__(self, files: ImageFiles, upload: str) -> None:
         self.files, self.upload, self.path = files, upload, files.part(upload)
         self.size = 0
-        self.head, self.tail = b"", b""
+        self.head = b""
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
         self._work: list[Future[None]] = []
@@ -128,9 +128,8 @@ class Incoming:
     def submit(self, block: memoryview) -> list[Future[None]]:
         """Start work on a block, which must stay as it is until all is done. Call it when the work on the one before is done."""
         self.size += len(block)
-        if len(self.head) < inspect.HEAD:
-            self.head += bytes(block[: inspect.HEAD - len(self.head)])
-        self.tail = (self.tail + bytes(block[-inspect.TAIL :]))[-inspect.TAIL :]
+        if len(self.head) < HEAD:
+            self.head += bytes(block[: HEAD - len(self.head)])
         self._work = [pool.submit(step, block) for step in (self._md5.update, self._sha512.update, self._write)]
         return self._work
 

@@ -15,10 +15,9 @@ from pileus.core.errors import Conflict, Problem
 from pileus.services.image import plugins, receive
 from pileus.services.image.files import Incoming
 from pileus.services.image.placing import publish
-from pileus.services.image.plugins import Plan
 from pileus.services.image.rules import imports
 from pileus.services.image.stores import Stores
-from pileus.services.image.types.images import Arrival, ImageRow, Received
+from pileus.services.image.types.images import Arrival, ImageRow, Plan, Received
 from pileus.services.image.types.tasks import ImageImport
 
 log = structlog.get_logger("pileus.image")
@@ -49,8 +48,7 @@ async def staged(db: Database, stores: Stores, caller: Caller, image: ImageRow, 
     file, received = hold.files.staged(hold.upload), Received(**image.staged)
     try:
         async with receive.taking_back(db, caller, image, hold):
-            arrival = Arrival.of(image, file, received)
-            await asyncio.to_thread(_complete, db, stores, caller, image, hold, plan, arrival)
+            await _complete(db, stores, caller, image, hold, plan, Arrival.of(image, file, received))
     finally:
         await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
 
@@ -65,15 +63,12 @@ async def from_web(
     plan: Plan,
 ) -> None:
     """As `staged`, of bytes that are still to come."""
-
-    def keep(incoming: Incoming, received: Received) -> None:
-        _complete(db, stores, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
-
-    async with aclosing(chunks):
-        await receive.carry(db, caller, image, incoming, chunks, None, keep)
+    async with aclosing(chunks), receive.taking_back(db, caller, image, incoming):
+        received = await receive.receive(image, incoming, chunks, None)
+        await _complete(db, stores, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
 
 
-def _complete(
+async def _complete(
     db: Database,
     stores: Stores,
     caller: Caller,
@@ -86,7 +81,8 @@ def _complete(
         with db.write() as tx:
             imports.tell(tx, image.id, message)
 
-    publish(db, stores, caller, image, incoming.upload, plugins.run(incoming, plan, arrival, tell))
+    arrival = await plugins.run(incoming, plan, arrival, tell)
+    await asyncio.to_thread(publish, db, stores, caller, image, incoming.upload, arrival)
 
 
 def in_background(image: ImageRow, work: Coroutine[Any, Any, None]) -> None:

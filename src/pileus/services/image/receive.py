@@ -11,6 +11,7 @@ from pileus.core.db import Database, Tx, new_id
 from pileus.core.errors import BadRequest, Problem
 from pileus.services.image import inspect, rules
 from pileus.services.image.files import Incoming, blocks, no_room
+from pileus.services.image.inspect import Source
 from pileus.services.image.placing import publish, written
 from pileus.services.image.stores import Stores
 from pileus.services.image.types.images import Arrival, ImageRow, Received
@@ -100,17 +101,27 @@ async def carry(
     keep: Keep,
 ) -> None:
     """Move all bytes in and `keep` them, or take everything back that `begin` did."""
-
-    def finish() -> None:
-        received = incoming.finish()
-        received.virtual_size = checked(image, incoming)
-        keep(incoming, received)
-
     async with taking_back(db, caller, image, incoming):
-        await pump(chunks, incoming, lambda: checked(image, incoming, at_end=False))
-        if length is not None and incoming.size != length:
-            raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
-        await asyncio.to_thread(finish)
+        received = await receive(image, incoming, chunks, length)
+        await asyncio.to_thread(keep, incoming, received)
+
+
+async def receive(image: ImageRow, incoming: Incoming, chunks: AsyncIterator[bytes], length: int | None) -> Received:
+    """Move all bytes in and look at them. Raises BadRequest (cut short, not of its format), TooLarge (no room)."""
+
+    def look() -> None:
+        inspect.check(image.disk_format, image.container_format, Source.of_head(incoming.head))
+
+    def finish() -> Received:
+        received = incoming.finish()
+        with Source.of_file(incoming.path) as source:
+            received.virtual_size = inspect.check(image.disk_format, image.container_format, source)
+        return received
+
+    await pump(chunks, incoming, look)
+    if length is not None and incoming.size != length:
+        raise BadRequest(f"The upload ended after {incoming.size} of {length} bytes; nothing of it was kept.")
+    return await asyncio.to_thread(finish)
 
 
 @asynccontextmanager
@@ -143,18 +154,6 @@ async def pump(chunks: AsyncIterator[bytes], incoming: Incoming, look: Callable[
             look()
     if working is not None:
         await working
-
-
-def checked(image: ImageRow, incoming: Incoming, at_end: bool = True) -> int | None:
-    """The virtual size. Raises BadRequest where the bytes are not what the image is said to be."""
-    if image.disk_format is None or not rules.is_bare(image):
-        return None
-    if not at_end and image.disk_format == "vhd":
-        return None
-    try:
-        return inspect.virtual_size(image.disk_format, incoming.head, incoming.tail, incoming.size)
-    except inspect.BadImage as error:
-        raise BadRequest(f"The upload was refused: {error}") from None
 
 
 async def _drop(chunks: AsyncIterator[bytes]) -> None:

@@ -8,10 +8,10 @@ from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.core.errors import BadRequest
 from pileus.core.http import Request, Response
-from pileus.services.image import fetch, importing, plugins, receive, stores
+from pileus.services.image import fetch, importing, receive, stores
 from pileus.services.image.rules import images, imports
 from pileus.services.image.service import api
-from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.images import ImageRow, Plan
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow, full_task_view
 
 
@@ -27,7 +27,7 @@ async def import_image(
 ) -> Response:
     """Make an image of what was staged, or of what is found on the web."""
     imports.check_import(image, body)
-    places, plan = await asyncio.to_thread(stores.of, settings), plugins.plan(settings, caller)
+    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings)
     targets = _targets(places, request, body)
     if body.method.name == "glance-direct":
         hold = await asyncio.to_thread(importing.begin_staged, db, places, caller, image, body, targets)
@@ -50,7 +50,7 @@ async def create_task(db: Database, settings: Settings, caller: Caller, body: Ta
     uri = body.input.import_from
     allowed = fetch.networks(settings.import_networks)
     await fetch.check(uri, allowed)
-    places, plan = await asyncio.to_thread(stores.of, settings), plugins.plan(settings, caller)
+    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings)
     made: list[tuple[ImageRow, TaskRow]] = []
     incoming = await receive.begin(
         db, places, None, lambda tx, upload: made.append(imports.begin_task(tx, caller, body, upload, places.default))
@@ -68,3 +68,7 @@ def _targets(places: stores.Stores, request: Request, wish: ImageImport) -> impo
     named = wish.stores or [request.headers.get("x-image-meta-store", places.default)]
     found = places.writable if wish.all_stores else places.wanted(named)
     return imports.Targets(found, wish.all_stores_must_succeed)
+
+
+def _plan(settings: Settings) -> Plan:
+    return Plan(settings.image_format)

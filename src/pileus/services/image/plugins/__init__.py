@@ -1,32 +1,35 @@
-"""What an import makes of the bytes before they are an image's, in this order."""
+"""What an import makes of the bytes before they are an image's: unpacked, then converted, then with properties put on it.
+
+Each step looks at what the one before has made, leaves its file in the upload's work directory, and nothing else behind.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from pileus.core.config import Settings
-from pileus.core.context import Caller
 from pileus.services.image.files import Incoming
-from pileus.services.image.types.images import Arrival
+from pileus.services.image.plugins import convert, decompress
+from pileus.services.image.plugins.work import Work
+from pileus.services.image.types.images import Arrival, Plan
 
-Tell = Callable[[str], None]
-"""Says what is being done, for the import's task."""
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What the operator wants of one import."""
-
-    properties: dict[str, str] = {}
-    """Put on the image."""
+_workshop = ThreadPoolExecutor(2, thread_name_prefix="image-import", initializer=lambda: os.nice(10))
+"""No more than two images are worked on at once; requests go first."""
 
 
-def plan(settings: Settings, caller: Caller) -> Plan:
-    """For an import by this caller."""
-    return Plan()
-
-
-def run(incoming: Incoming, plan: Plan, arrival: Arrival, tell: Tell) -> Arrival:
-    """Raises BadRequest, TooLarge with the reason why it can't be. New files are in the upload's work directory."""
-    return arrival
+async def run(incoming: Incoming, plan: Plan, arrival: Arrival, tell: Callable[[str], None]) -> Arrival:
+    """What will be the image's. Raises BadRequest, TooLarge with the reason why it can't be."""
+    work = Work(incoming, tell)
+    for step in (decompress.step, convert.step):
+        doing = step(plan, arrival)
+        if doing is not None:
+            try:
+                arrival = await asyncio.wrap_future(_workshop.submit(doing, work))
+            except asyncio.CancelledError:
+                work.stopped.set()
+                raise
+    return msgspec.structs.replace(arrival, properties=plan.properties)

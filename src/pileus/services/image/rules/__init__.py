@@ -1,6 +1,5 @@
 """Decisions of the image service. Other services use `visible_image` and `boot_image`."""
 
-from pileus.services.image.rules.attributes import is_bare
 from pileus.services.image.rules.data import abandon_upload, begin_upload, finish_staging, finish_upload
 from pileus.services.image.rules.images import (
     boot_image,
@@ -23,7 +22,6 @@ __all__ = [
     "finish_staging",
     "finish_upload",
     "give_location_up",
-    "is_bare",
     "locations_to_fill",
     "name_object",
     "target_of",

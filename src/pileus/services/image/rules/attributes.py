@@ -7,18 +7,17 @@ from typing import Any
 from pileus.core.context import Caller
 from pileus.core.errors import BadRequest, Forbidden, TooLarge
 from pileus.services.image.types.images import (
+    AMAZON,
     CONTAINER_FORMATS,
     DISK_FORMATS,
     READ_ONLY,
     RESERVED_PREFIX,
     VISIBILITIES,
-    ImageRow,
 )
 
 MAX_PROPERTIES = 128
 MAX_TAGS = 128
 _MAX_NUMBER = 2**31 - 1
-_AMAZON = ("ami", "ari", "aki")
 
 
 def attribute(name: str, value: Any) -> Any:
@@ -85,7 +84,7 @@ def check_properties(found: dict[str, str]) -> None:
 
 def check_formats(disk: str | None, container: str | None) -> None:
     """Amazon's formats come in pairs."""
-    if disk and container and disk != container and (disk in _AMAZON or container in _AMAZON):
+    if disk and container and disk != container and (disk in AMAZON or container in AMAZON):
         raise BadRequest(f"disk_format {disk} and container_format {container} don't go together: they must be equal.")
 
 
@@ -94,8 +93,3 @@ def check_visibility(caller: Caller, visibility: str, target: dict[str, Any]) ->
     rule = {"public": "publicize_image", "community": "communitize_image"}.get(visibility)
     if rule is not None and not caller.allows(rule, target):
         raise Forbidden(f"Policy doesn't allow {rule} to be performed: you may not make this image {visibility}.")
-
-
-def is_bare(image: ImageRow) -> bool:
-    """Whether the data is the disk itself, not a container around it."""
-    return image.container_format in (None, "bare", *_AMAZON)

@@ -13,7 +13,7 @@ from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLar
 from pileus.core.paging import Page
 from pileus.services.image import store
 from pileus.services.image.rules import attributes
-from pileus.services.image.types.images import SETTABLE, ImageRow
+from pileus.services.image.types.images import BARE, SETTABLE, ImageRow
 from pileus.services.image.types.listing import ImageFilter
 from pileus.services.image.types.patch import Change
 
@@ -50,7 +50,7 @@ def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     image = visible_image(tx, caller, image_id)
     if image.status != "active":
         raise BadRequest(f"Image {image.id} is {image.status}; it must be active.")
-    if image.sha512 is None or image.disk_format not in BOOTABLE or not attributes.is_bare(image):
+    if image.sha512 is None or image.disk_format not in BOOTABLE or image.container_format not in BARE:
         raise BadRequest(
             f"Image {image.id} can't be booted: its disk format is {image.disk_format} in {image.container_format}; "
             f"it must be one of {', '.join(BOOTABLE)} in bare."

@@ -14,6 +14,9 @@ from pileus.services.image.types.locations import ACTIVE, FAILED, REQUIRED, WAIT
 
 CONTAINER_FORMATS = ("ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed")
 DISK_FORMATS = ("ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop")
+AMAZON = ("ami", "ari", "aki")
+BARE = (None, "bare", *AMAZON)
+"""Containers that are none: the data is the disk itself."""
 VISIBILITIES = ("community", "private", "public", "shared")
 READ_ONLY = frozenset(
     [
@@ -106,6 +109,15 @@ class Arrival(msgspec.Struct):
     @classmethod
     def of(cls, image: ImageRow, path: Path, received: Received) -> Arrival:
         return cls(path, received, image.disk_format, image.container_format)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the operator wants of an import."""
+
+    disk_format: str | None = None
+    """That it has afterwards; None: as it comes."""
+    properties: dict[str, str] = {}
+    """Put on the image."""
 
 
 def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, Any]:
