@@ -30,9 +30,10 @@ Body = dict[str, Any]
 
 
 class Cloud:
-    """`pileus up --sim` in a directory of its own."""
+    """`pileus up --sim` in a directory of its own; `options` are more of the command's."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *options: str) -> None:
+        self.options = options
         self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-bench-"))
         self.state_dir.rmdir()
         self.port = port
@@ -46,7 +47,7 @@ class Cloud:
 
     def __enter__(self) -> "Cloud":
         began = time.perf_counter()
-        starting = threading.Thread(target=self.pileus, args=("up", "--sim", "--port", str(self.port)))
+        starting = threading.Thread(target=self.pileus, args=("up", "--sim", "--port", str(self.port), *self.options))
         starting.start()
         while not self._answers():
             time.sleep(0.005)

@@ -146,6 +146,8 @@ def test_a_hash_is_compared_even_where_there_is_none() -> None:
     assert not passwords.verify(passwords.hashed("a"), "b")
     assert not passwords.verify(None, "a")
     assert not passwords.verify("no hash", "a")
+    assert passwords.verify(passwords.hashed_random("a"), "a")
+    assert not passwords.verify(passwords.hashed_random("a"), "b")
 
 
 def test_access_rules_know_wildcards() -> None:

@@ -179,7 +179,7 @@ class App:
         resp.status = falcon.util.code_to_http_status(status)
         resp.set_header("X-Openstack-Request-Id", request_id)
         for name, value in headers.items():
-            resp.set_header(name, quote(value, safe=_PRINTABLE))
+            resp.set_header(name, value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE))
         if service.request_id_header:
             resp.set_header(service.request_id_header, request_id)
         if service.versions is not None and version != FIRST:

@@ -1,7 +1,12 @@
-"""Hashes of passwords and other secrets: argon2id. Slow by intent, so never inside a transaction."""
+"""Hashes of passwords and other secrets: argon2id. Slow by intent, so never inside a transaction.
+
+A secret that Pileus made itself has more random bits than anybody can try: a quick hash keeps it as well.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import threading
 from functools import cache
@@ -12,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 """More at once than there are processors would only take memory."""
+_QUICK = "sha256:"
 
 
 def hashed(secret: str) -> str:
@@ -19,8 +25,17 @@ def hashed(secret: str) -> str:
         return _hasher.hash(secret)
 
 
+def hashed_random(secret: str) -> str:
+    """Of a secret with at least 128 random bits; no secret that a person chose."""
+    return _QUICK + hashlib.sha256(secret.encode()).hexdigest()
+
+
 def verify(known: str | None, secret: str) -> bool:
-    """Whether `secret` is the one that was hashed. Takes as long where there is none to compare with."""
+    """Whether `secret` is the one that was hashed. A no takes as long where there is none to compare with."""
+    if known is not None and known.startswith(_QUICK):
+        if hmac.compare_digest(known, hashed_random(secret)):
+            return True
+        known = None
     with _turns:
         try:
             return _hasher.verify(known or _nobodys(), secret) and known is not None

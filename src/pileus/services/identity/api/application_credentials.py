@@ -70,7 +70,7 @@ def create_application_credential(
     db: Database, caller: Caller, request: Request, user: UserRow, body: ApplicationCredentialCreate
 ) -> dict[str, Any]:
     secret = body.secret or rules.new_secret()
-    secret_hash = passwords.hashed(secret)
+    secret_hash = passwords.hashed(secret) if body.secret else passwords.hashed_random(secret)
     with db.write() as tx:
         row = rules.create(tx, caller, body, secret_hash)
         return {"application_credential": _shown(tx, request, row, secret=secret)}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
+from pileus.services.identity.rules import assignments
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
@@ -76,47 +77,87 @@ def is_set(query: Mapping[str, str], name: str) -> bool:
 def listing(tx: Tx, wanted: Filters) -> list[Effective]:
     places = _places(tx, wanted)
     if not wanted.effective:
-        given = store.listing(tx, *store.matching(role_id=wanted.role_id, inherited=wanted.inherited))
-        return [Effective(one, one) for one in given if _fits(one, wanted, places)]
+        given = store.listing(tx, *_exactly(wanted, places))
+        return [Effective(one, one) for one in given]
     found: dict[Assignment, Effective] = {}
-    for one in effective(tx, store.listing(tx)):
-        if _fits(one.assignment, wanted, places) and wanted.role_id in (None, one.assignment.role_id):
+    for one in effective(tx, store.listing(tx, *_sources(tx, wanted, places)), wanted.user_id):
+        if _fits(one.assignment, wanted, places):
             found.setdefault(one.assignment, one)
     return list(found.values())
 
 
-def _places(tx: Tx, wanted: Filters) -> set[str] | None:
+def _places(tx: Tx, wanted: Filters) -> list[str] | None:
     if wanted.target_id is None:
         return None
     below = project_store.descendants(tx, wanted.target_id) if wanted.subtree else []
-    return {wanted.target_id, *(row.id for row in below)}
+    return [wanted.target_id, *(row.id for row in below)]
 
 
-def _fits(one: Assignment, wanted: Filters, places: set[str] | None) -> bool:
-    actor = wanted.user_id or wanted.group_id
-    kind = "user" if wanted.user_id else "group"
-    return (actor is None or (one.actor_type == kind and one.actor_id == actor)) and (
-        places is None or (one.target_type == wanted.target_type and one.target_id in places)
+def _exactly(wanted: Filters, places: Sequence[str] | None) -> list[store.Condition]:
+    """Of the assignments that are asked for as they were made."""
+    found = store.matching(
+        actor_type="user" if wanted.user_id else "group" if wanted.group_id else None,
+        actor_id=wanted.user_id or wanted.group_id,
+        target_type=wanted.target_type,
+        role_id=wanted.role_id,
+        inherited=wanted.inherited,
+    )
+    return found if places is None else [*found, store.on(places)]
+
+
+def _sources(tx: Tx, wanted: Filters, places: Sequence[str] | None) -> list[store.Condition]:
+    """Of the assignments from which something that is asked for can come."""
+    found: list[store.Condition] = []
+    if wanted.user_id is not None:
+        found.append(store.by_actor(wanted.user_id, [], tx.now))
+    if wanted.role_id is not None:
+        priors = assignments.expanded([wanted.role_id], _reversed(store.implications(tx)))
+        found.append(store.of_roles(sorted(priors)))
+    if places is not None and wanted.target_type == "project":
+        above = [row.id for row in project_store.lineage(tx, places[0])]
+        found.append(store.reaching(places, above))
+    elif places is not None:
+        found += [*store.matching(target_type=wanted.target_type, inherited=False), store.on(places)]
+    return found
+
+
+def _reversed(implications: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for prior, implied in implications.items():
+        for role_id in implied:
+            found.setdefault(role_id, []).append(prior)
+    return found
+
+
+def _fits(one: Assignment, wanted: Filters, places: Sequence[str] | None) -> bool:
+    return (
+        wanted.user_id in (None, one.actor_id)
+        and wanted.role_id in (None, one.role_id)
+        and (places is None or (one.target_type == wanted.target_type and one.target_id in places))
     )
 
 
-def effective(tx: Tx, given: Iterable[Assignment]) -> list[Effective]:
-    """Groups as their users, inheritance as the projects that inherit, roles with all that they imply."""
+def effective(tx: Tx, given: Sequence[Assignment], user_id: str | None = None) -> list[Effective]:
+    """Groups as their users, inheritance as the projects that inherit, roles with all that they imply.
+
+    With `user_id` all groups among `given` are that user's, and no other members are worked out.
+    """
     implications = store.implications(tx)
     own_to_domain = {role.id for role in rows.where(tx, RoleRow, store.of_domains(True))}
-    members = store.members(tx)
-    children = _children(rows.where(tx, ProjectRow, is_domain=False))
+    members = store.members(tx) if user_id is None else {}
+    children = _children(rows.where(tx, ProjectRow, is_domain=False)) if any(one.inherited for one in given) else {}
     found = []
     for one in given:
-        users = [one.actor_id] if one.actor_type == "user" else members.get(one.actor_id, [])
+        group = [user_id] if user_id is not None else members.get(one.actor_id, [])
+        users = [one.actor_id] if one.actor_type == "user" else group
         targets = _below(one.target_id, children) if one.inherited else [one.target_id]
         kind = "project" if one.inherited else one.target_type
         for role_id, prior in _with_implied(one.role_id, implications):
             if role_id in own_to_domain:
                 continue
-            for user_id in users:
+            for actor_id in users:
                 for target_id in targets:
-                    worked_out = Assignment("user", user_id, kind, target_id, role_id)
+                    worked_out = Assignment("user", actor_id, kind, target_id, role_id)
                     found.append(Effective(worked_out, one, prior))
     return found
 

@@ -21,21 +21,36 @@ from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 
 _c = assignments.c
+Condition = sa.ColumnElement[bool]
 
 
-def of_domains(own: bool) -> sa.ColumnElement[bool]:
+def of_domains(own: bool) -> Condition:
     """A condition on roles: those of domains, or those of the whole cloud."""
     return roles.c.domain_id.is_not(None) if own else roles.c.domain_id.is_(None)
 
 
-def listing(tx: Tx, *conditions: sa.ColumnElement[bool]) -> list[Assignment]:
+def listing(tx: Tx, *conditions: Condition) -> list[Assignment]:
     order = (_c.target_type, _c.target_id, _c.actor_type, _c.actor_id, _c.role_id, _c.inherited)
     return tx.rows(Assignment, sa.select(assignments).where(*conditions).order_by(*order))
 
 
-def matching(**wanted: str | bool | None) -> list[sa.ColumnElement[bool]]:
+def matching(**wanted: str | bool | None) -> list[Condition]:
     """Conditions on assignments; None means any."""
     return [_c[name] == value for name, value in wanted.items() if value is not None]
+
+
+def of_roles(role_ids: Sequence[str]) -> Condition:
+    return matches(_c.role_id, role_ids)
+
+
+def on(target_ids: Sequence[str]) -> Condition:
+    return matches(_c.target_id, target_ids)
+
+
+def reaching(project_ids: Sequence[str], above: Sequence[str]) -> Condition:
+    """On the projects, or inherited by them from one another or from `above`: their parents and their domain."""
+    direct = (_c.target_type == "project") & on(project_ids)
+    return direct | (_c.inherited & on([*project_ids, *above]))
 
 
 def add(tx: Tx, wanted: Assignment) -> None:
@@ -54,7 +69,7 @@ def forget(tx: Tx, **of: str) -> None:
     tx.delete(assignments, sa.and_(*matching(**of)))
 
 
-def by_actor(user_id: Any, group_ids: Any, now: Any) -> sa.ColumnElement[bool]:
+def by_actor(user_id: Any, group_ids: Any, now: Any) -> Condition:
     """Assignments to the user, to a group that the user is in, or to one of those given. Values, or parameters for them."""
     mine = sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id)
     mine_for_now = sa.select(expiring_memberships.c.group_id).where(
