@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -115,6 +116,45 @@ def test_effective_roles(db: Database, made: list[Assignment], members: Pairs, i
         for user in USERS:
             usable = {target for kind, target in places if kind == "project" and _any(made, members, user, target)}
             assert {row.id for row in rules.projects_of(tx, user)} == usable
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(given_roles, max_size=6),
+    st.sets(st.tuples(st.sampled_from(GROUPS), st.sampled_from(USERS)), max_size=3),
+    st.sets(st.tuples(st.sampled_from(["a", "b", "own"]), st.sampled_from(sorted(ROLES))), max_size=4),
+)
+def test_a_filtered_list_is_a_part_of_the_whole(
+    db: Database, made: list[Assignment], members: Pairs, implied: Pairs
+) -> None:
+    with undone(db) as tx:
+        for one in made:
+            store.add(tx, one)
+        for group, user in members:
+            users.add_member(tx, group, user)
+        for before, after in implied:
+            store.imply(tx, before, after)
+        every = _listed(tx)
+        for user in USERS:
+            assert _listed(tx, user_id=user) == {one for one in every if one[0] == user}
+        for role in ROLES:
+            assert _listed(tx, role_id=role) == {one for one in every if one[3] == role}
+        for kind, target in [*itertools.product(["project"], PARENTS), *itertools.product(["domain"], DOMAINS)]:
+            here = {one for one in every if (one[1], one[2]) == (kind, target)}
+            assert _listed(tx, target_type=kind, target_id=target) == here
+            assert _listed(tx, target_type=kind, target_id=target, user_id="u1") == {
+                one for one in here if one[0] == "u1"
+            }
+        for project in PARENTS:
+            below = {project, *(each for each in PARENTS if project in above(each))}
+            tree = {one for one in every if one[1] == "project" and one[2] in below}
+            assert _listed(tx, target_type="project", target_id=project, subtree=True) == tree
+
+
+def _listed(tx: Tx, **wanted: Any) -> set[tuple[str, str, str, str]]:
+    found = role_assignments.listing(tx, role_assignments.Filters(effective=True, **wanted))
+    every = (one.assignment for one in found)
+    return {(one.actor_id, one.target_type, one.target_id, one.role_id) for one in every}
 
 
 class _Undo(Exception):
