@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from pileus.core.config import Settings
+from pileus.core.connection import Connection
 from pileus.core.dispatch import App
 from pileus.operate.child import Child
 
@@ -27,7 +28,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http="httptools",
+                http=Connection,
                 ws="websockets-sansio",
                 lifespan="off",
                 log_level="warning",
