@@ -41,6 +41,16 @@ def ask(address: tuple[str, int], *parts: bytes) -> bytes:
         return found
 
 
+def answer(client: socket.socket) -> None:
+    """One whole answer."""
+    found = b""
+    while not found.endswith(b"\r\n\r\nhi"):
+        chunk = client.recv(1000)
+        assert chunk
+        found += chunk
+    assert found.startswith(b"HTTP/1.1 200")
+
+
 GET = b"GET / HTTP/1.1\r\nhost: here\r\n"
 
 
