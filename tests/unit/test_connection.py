@@ -88,7 +88,7 @@ def test_a_head_that_never_ends_is_cut_off(address: tuple[str, int], monkeypatch
     assert ask(address, GET + b"x-slow: ") == b""
     with socket.create_connection(address, timeout=20) as client:
         client.sendall(GET + b"\r\n")
-        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        answer(client)
         time.sleep(0.6)  # longer than a head may take: between requests a connection may be quiet
         client.sendall(GET + b"\r\n")
-        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        answer(client)
