@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pileus.core import notes, policy, schema
+from pileus.core import metrics, notes, policy, reconcile, schema
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.dispatch import App
@@ -44,7 +44,11 @@ def services() -> list[Service]:
         console.console_pages,
         node.api,
         network.api,
+        metrics.api,
     ]
+
+
+metrics.gauges[:] = [reconcile.gauges, compute_rules.gauges]
 
 
 CATALOG = (

@@ -35,10 +35,12 @@ class Processes:
             process.terminate()
             process.communicate(timeout=20)
 
-    def token(self, url: str) -> str:
+    def token(self, url: str, project_id: str | None = None) -> str:
+        """Of the administrator, for the first project or another."""
         cloud = yaml.safe_load((self.pileus.state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]["auth"]
         user = {"name": "admin", "domain": {"id": "default"}, "password": cloud["password"]}
-        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+        project = {"id": project_id} if project_id else {"name": "admin", "domain": {"id": "default"}}
+        scope = {"project": project}
         body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
         answer = httpx.post(f"{url}/identity/v3/auth/tokens", json=body)
         assert answer.status_code == 201, answer.text

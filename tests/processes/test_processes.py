@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -74,3 +75,29 @@ def test_what_cannot_be_is_refused(cloud: Processes, tmp_path: Path) -> None:
     said = cloud.pileus.refused("api", "--database", cloud.database, "--port", cloud.first.rsplit(":")[-1])
     assert "is in use" in said
     assert "--processes is 0" in cloud.pileus.refused("api", "--database", cloud.database, "--processes", "0")
+
+
+def test_metrics_of_all_processes_of_a_port(cloud: Processes) -> None:
+    with two_apis(cloud):
+        token = cloud.token(cloud.second)
+        for _ in range(30):
+            cloud.call("GET", cloud.second, "/compute/v2.1/flavors", token)
+        secret = (cloud.pileus.state_dir / "metrics-token").read_text()
+        assert httpx.get(f"{cloud.second}/metrics").status_code == 401
+        numbers = {}
+        for url in (cloud.first, cloud.second):
+            answer = httpx.get(f"{url}/metrics", headers={"authorization": f"Bearer {secret}"})
+            assert answer.status_code == 200
+            numbers[url] = samples(answer.text)
+    listed = 'pileus_requests_total{method="GET",route="/flavors",service="compute",status="200"}'
+    assert numbers[cloud.second][listed] == 30
+    assert listed not in numbers[cloud.first]
+    for found in numbers.values():
+        assert found['pileus_hosts{state="up"}'] == 1
+        assert sum(value for name, value in found.items() if name.startswith("pileus_lease{")) >= 1
+    assert any(name.startswith("pileus_reconcile_seconds_count") for name in numbers[cloud.first])
+
+
+def samples(text: str) -> dict[str, float]:
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(value) for name, value in lines}

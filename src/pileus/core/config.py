@@ -116,6 +116,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
     image_stores: Mapping[str, AnyImageStore] = {}
     """Places for images' data beside STATE/images: where there is room."""
+    project_requests_per_second: float = 0.0
+    """Above it a project is told to come again later (429), by each API process; 0: no limit. How much one user may take."""
 
     OF_THE_MACHINE: ClassVar[frozenset[str]] = frozenset(
         {
@@ -127,9 +129,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
             "external_address",
             "external_interface",
             "sim_hosts",
+            "tls_proxy_secret",
+            "image_stores",
         }
     )
-    """What each process may have differently; all else is the same in every process of a cloud."""
+    """What each process is told by itself, and secrets, which stay in files; all else is the same in every process of a cloud."""
 
     def of_the_cloud(self) -> dict[str, Any]:
         """What every process of the cloud must have the same."""
@@ -139,6 +143,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
         """These settings in a cloud that has settled what is not the machine's own."""
         known = {name: value for name, value in cloud.items() if name in self.of_the_cloud()}
         return msgspec.structs.replace(self, **known)
+
+    @property
+    def metrics_token_file(self) -> Path:
+        """With what Prometheus shows as its bearer token (`credentials_file` in its configuration)."""
+        return metrics_token_file(self.state_dir)
 
     @property
     def own_hosts(self) -> list[str]:
@@ -163,3 +172,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
 def host_names(base: str, count: int) -> list[str]:
     """One host bears the machine's name; several are numbered."""
     return [base] if count < 2 else [f"{base}-{number}" for number in range(1, count + 1)]
+
+
+def metrics_token_file(state_dir: Path) -> Path:
+    return state_dir / "metrics-token"

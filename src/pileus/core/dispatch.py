@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +17,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pileus.core import body as bodies
-from pileus.core import certificates, errors
+from pileus.core import certificates, errors, metrics
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
 from pileus.core.errors import Problem
 from pileus.core.http import MAX_BODY, Authenticator, Request, Response, Route, Service, Socket, Stream
+from pileus.core.rate import RateLimit
 from pileus.core.version import FIRST, Version
 from pileus.core.watch import Watch
 
@@ -86,6 +88,7 @@ class App:
         self.services, self.db, self.watch, self.authenticate = list(services), db, watch, authenticate
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self.settings = settings or Settings()
+        self.rate = RateLimit(self.settings.project_requests_per_second)
         self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App(request_type=HttpRequest)
         self.asgi.req_options.strip_url_path_trailing_slash = True
         self.asgi.ws_options.max_receive_queue = 32
@@ -142,64 +145,60 @@ class App:
         parameters: Mapping[str, str],
     ) -> None:
         """Do one request. Every exception becomes an answer in the service's shape."""
-        request_id = "req-" + str(uuid.uuid4())
-        version = FIRST
-        method = req.method
+        began = time.perf_counter()
+        answer = Answer("req-" + str(uuid.uuid4()))
         try:
-            if not service.trailing_slash and _ends_in_slash(service.prefix, req.scope["path"]):
-                raise errors.NotFound(f"There is nothing at {req.scope['path']}.")
-            request = self._request(service, req, parameters, request_id)
-            version = negotiate(service, request.headers)
-            routes = by_method.get(method, ())
-            largest = max((route.max_body for route in routes), default=MAX_BODY)
-            if largest:
-                request.raw = await _read(req, largest)
-            else:
-                request.stream = _chunks(req)
-            exchange = Exchange(self, service, request, version)
-            loop = asyncio.get_running_loop()
-            route = exchange.choose(by_method)
-            exchange.route = route
-            if route.is_async:
-                arguments = await loop.run_in_executor(self.pool, exchange.prepare)
-                outcome = await route.handler(**arguments)
-                status, headers, payload, kind = exchange.finish(outcome)
-            else:
-                status, headers, payload, kind = await loop.run_in_executor(self.pool, exchange.run)
+            await self._try(service, by_method, req, parameters, answer)
         except Problem as problem:
-            payload, kind = service.shape(problem, request_id)
-            status, headers = problem.status, problem.headers
-            if status == 401 and service.www_authenticate:
-                headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
+            answer.payload, answer.kind = service.shape(problem, answer.request_id)
+            answer.status, answer.headers = problem.status, problem.headers
+            if problem.status == 401 and service.www_authenticate:
+                answer.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
         except Exception:
-            log.exception("a request failed", method=method, path=req.path, request_id=request_id, service=service.name)
-            failure = Problem(f"Pileus failed to answer. The log has the reason under {request_id}.")
-            payload, kind = service.shape(failure, request_id)
-            status, headers = 500, {}
-        resp.status = falcon.util.code_to_http_status(status)
-        resp.set_header("X-Openstack-Request-Id", request_id)
-        for name, value in headers.items():
-            resp.set_header(name, value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE))
-        if service.request_id_header:
-            resp.set_header(service.request_id_header, request_id)
-        if service.versions is not None and version != FIRST:
-            resp.set_header(service.versions.header, f"{service.versions.name} {version}")
-            if service.versions.legacy_header:
-                resp.set_header(service.versions.legacy_header, str(version))
-        if service.vary:
-            resp.set_header("Vary", service.vary)
-        if isinstance(payload, Stream):
-            resp.content_type = kind
-            if payload.length is not None:
-                resp.set_header("Content-Length", str(payload.length))
-            if method != "HEAD":
-                resp.stream = payload.chunks
-        elif payload is not None:
-            resp.content_type = kind
-            resp.data = payload
-            if method == "HEAD":
-                resp.set_header("Content-Length", str(len(payload)))
-                resp.data = None
+            log.exception(
+                "a request failed", method=req.method, path=req.path, request_id=answer.request_id, service=service.name
+            )
+            failure = Problem(f"Pileus failed to answer. The log has the reason under {answer.request_id}.")
+            answer.payload, answer.kind = service.shape(failure, answer.request_id)
+            answer.status, answer.headers = 500, {}
+        _send(service, req.method, resp, answer)
+        _note(service, req, answer, time.perf_counter() - began)
+
+    async def _try(
+        self,
+        service: Service,
+        by_method: Mapping[str, Sequence[Route]],
+        req: falcon.asgi.Request,
+        parameters: Mapping[str, str],
+        answer: Answer,
+    ) -> None:
+        """Fill the answer in. Raises Problem for what is refused."""
+        if not service.trailing_slash and _ends_in_slash(service.prefix, req.scope["path"]):
+            raise errors.NotFound(f"There is nothing at {req.scope['path']}.")
+        wait = self.rate.wait(req.headers_lower.get("x-auth-token"))
+        if wait:
+            metrics.REFUSED.inc()
+            raise errors.TooManyRequests(
+                f"Your project makes more than {self.rate.rate:g} requests a second; come again in {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
+        request = self._request(service, req, parameters, answer.request_id)
+        answer.version = negotiate(service, request.headers)
+        routes = by_method.get(req.method, ())
+        largest = max((route.max_body for route in routes), default=MAX_BODY)
+        if largest:
+            request.raw = await _read(req, largest)
+        else:
+            request.stream = _chunks(req)
+        exchange = Exchange(self, service, request, answer.version)
+        loop = asyncio.get_running_loop()
+        answer.route = exchange.route = exchange.choose(by_method)
+        if exchange.route.is_async:
+            arguments = await loop.run_in_executor(self.pool, exchange.prepare)
+            found = exchange.finish(await exchange.route.handler(**arguments))
+        else:
+            found = await loop.run_in_executor(self.pool, exchange.run)
+        answer.status, answer.headers, answer.payload, answer.kind = found
 
     def _request(
         self, service: Service, req: falcon.asgi.Request, parameters: Mapping[str, str], request_id: str
@@ -221,6 +220,65 @@ class App:
             req.remote_addr or "",
             request_id,
             certificates.forwarded(req.headers_lower, self.settings.tls_proxy_secret),
+        )
+
+
+class Answer:
+    """What becomes of one request."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.version = FIRST
+        self.route: Route | None = None
+        self.status = 500
+        self.headers: dict[str, str] = {}
+        self.payload: Any = None
+        self.kind = errors.JSON
+
+
+def _send(service: Service, method: str, resp: falcon.asgi.Response, answer: Answer) -> None:
+    resp.status = falcon.util.code_to_http_status(answer.status)
+    resp.set_header("X-Openstack-Request-Id", answer.request_id)
+    for name, value in answer.headers.items():
+        resp.set_header(name, value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE))
+    if service.request_id_header:
+        resp.set_header(service.request_id_header, answer.request_id)
+    if service.versions is not None and answer.version != FIRST:
+        resp.set_header(service.versions.header, f"{service.versions.name} {answer.version}")
+        if service.versions.legacy_header:
+            resp.set_header(service.versions.legacy_header, str(answer.version))
+    if service.vary:
+        resp.set_header("Vary", service.vary)
+    payload = answer.payload
+    if isinstance(payload, Stream):
+        resp.content_type = answer.kind
+        if payload.length is not None:
+            resp.set_header("Content-Length", str(payload.length))
+        if method != "HEAD":
+            resp.stream = payload.chunks
+    elif payload is not None:
+        resp.content_type = answer.kind
+        resp.data = payload
+        if method == "HEAD":
+            resp.set_header("Content-Length", str(len(payload)))
+            resp.data = None
+
+
+def _note(service: Service, req: falcon.asgi.Request, answer: Answer, seconds: float) -> None:
+    """Count the request; what may have changed something has a line in the log."""
+    path = answer.route.path if answer.route else ""
+    metrics.REQUESTS.labels(service.name, req.method, path, answer.status).inc()
+    metrics.REQUEST_SECONDS.labels(service.name, req.method, path).observe(seconds)
+    if req.method not in ("GET", "HEAD") and not service.quiet:
+        log.info(
+            "request",
+            request_id=answer.request_id,
+            caused_by=req.get_header("X-Openstack-Request-Id"),
+            method=req.method,
+            path=req.path,
+            action=answer.route.action if answer.route else None,
+            status=answer.status,
+            ms=round(seconds * 1000, 1),
         )
 
 
@@ -367,6 +425,7 @@ class Exchange:
         else:
             try:
                 caller = self.app.authenticate(tx, token, headers.get("x-service-token"))
+                self.app.rate.learn(token, caller.project_id)
                 self._within_access_rules(caller)
                 self._with_its_certificate(caller)
             except errors.Unauthorized:

@@ -71,6 +71,12 @@ class UnsupportedMediaType(Problem):
     status = 415
 
 
+class TooManyRequests(Problem):
+    """With the header Retry-After, in seconds."""
+
+    status = 429
+
+
 class RangeNotSatisfiable(Problem):
     status = 416
 

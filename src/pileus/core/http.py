@@ -213,6 +213,7 @@ class Service:
         www_authenticate: bool = True,
         forbidden_before_missing: bool = False,
         lenient_bodies: bool = False,
+        quiet: bool = False,
     ) -> None:
         self.name, self.prefix, self.shape, self.policy, self.versions = name, prefix, shape, policy, versions
         self.trailing_slash = trailing_slash
@@ -223,6 +224,8 @@ class Service:
         """What is not there gives 403 to those who might not see it either, so that ids can't be probed."""
         self.lenient_bodies = lenient_bodies
         """Whether "1400" and "true" in a body are the number and the truth that they say."""
+        self.quiet = quiet
+        """Its requests come by themselves, all the time, and are not logged."""
         self.routes: list[Route] = []
         self.sockets: dict[str, Socket] = {}
 

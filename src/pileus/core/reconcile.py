@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from pileus.core import metrics
 from pileus.core.db import Database, Id, Time, Tx, metadata
 from pileus.core.watch import Watch
 
@@ -117,23 +118,29 @@ class Controller:
         reconciler = work.reconciler
         with ExitStack() as stack:
             for topic in reconciler.topics:
-                stack.enter_context(self._watch.listening(topic, work.wake.set))
+                stack.enter_context(self._watch.listening(topic, work.signal))
             due, failures = 0.0, 0
             while not self._stop.is_set():
                 if work.held and (work.wake.is_set() or time.monotonic() >= due):
-                    work.wake.clear()
-                    failures = 0 if self._run(reconciler) else failures + 1
+                    failures = 0 if self._run(work) else failures + 1
                     pause = min(reconciler.interval, 0.5 * 2**failures) if failures else reconciler.interval
                     due = time.monotonic() + pause
                 work.wait(due)
 
-    def _run(self, reconciler: Reconciler) -> bool:
+    def _run(self, work: _Work) -> bool:
+        name, woken, began = work.reconciler.name, work.begin(), time.monotonic()
         try:
-            reconciler.run()
+            work.reconciler.run()
             return True
         except Exception:
-            log.exception("a reconciler failed and will run again", reconciler=reconciler.name)
+            metrics.RECONCILE_FAILURES.labels(name).inc()
+            log.exception("a reconciler failed and will run again", reconciler=name)
             return False
+        finally:
+            ended = time.monotonic()
+            metrics.RECONCILE_SECONDS.labels(name).observe(ended - began)
+            if woken is not None:
+                metrics.RECONCILE_LAG.labels(name).observe(ended - woken)
 
 
 class _Work:
@@ -143,6 +150,22 @@ class _Work:
         self.reconciler = reconciler
         self.wake = threading.Event()
         self.held_until = 0.0
+        self._woken: float | None = None
+        self._due = metrics.RECONCILE_DUE.labels(reconciler.name)
+
+    def signal(self) -> None:
+        """There is something to do."""
+        if self._woken is None:
+            self._woken = time.monotonic()
+        self._due.inc()
+        self.wake.set()
+
+    def begin(self) -> float | None:
+        """A run begins: since when there was something to do (monotonic seconds)."""
+        self.wake.clear()
+        woken, self._woken = self._woken, None
+        self._due.set(0)
+        return woken
 
     @property
     def held(self) -> bool:
@@ -153,5 +176,12 @@ class _Work:
         if self.held:
             self.wake.wait(max(due - time.monotonic(), 0.01))
         else:
-            self.wake.clear()
+            self.begin()
             self.wake.wait(LEASE.total_seconds())
+
+
+def gauges(tx: Tx) -> list[metrics.Gauge]:
+    """Who holds which lease."""
+    held = tx.execute(sa.select(leases.c.name, leases.c.owner).where(leases.c.expires_at > tx.database_time()))
+    owners: dict[tuple[str, ...], float] = {tuple(row): 1.0 for row in held}
+    return [metrics.Gauge("pileus_lease", "1 for the process that runs a reconciler", ("reconciler", "owner"), owners)]

@@ -121,6 +121,9 @@ def check(settings: Settings) -> None:
     for name in ("token_hours", "cpu_ratio", "memory_ratio"):
         if getattr(settings, name) <= 0:
             raise BadValue(name, f"{name} is {getattr(settings, name)}: it must be more than 0.")
+    if not 0 <= settings.project_requests_per_second < float("inf"):
+        found = settings.project_requests_per_second
+        raise BadValue("project_requests_per_second", f"project_requests_per_second is {found}: 0 means no limit.")
     _check_passwords(settings)
     try:
         network = ipaddress.ip_interface(settings.external_address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -40,8 +41,12 @@ def api(settings: Settings, processes: int) -> int:
         listener.set_inheritable(True)
         if processes == 1:
             return serve_api(settings, listener)
+        numbers = settings.state_dir / "run" / f"metrics-{settings.port}"
+        shutil.rmtree(numbers, ignore_errors=True)
+        numbers.mkdir()
         environment = {
             WORKER: str(listener.fileno()),
+            "PROMETHEUS_MULTIPROC_DIR": str(numbers),
             "PILEUS_SETTINGS": msgspec.json.encode(settings, enc_hook=str).decode(),
         }
         command = [sys.executable, "-m", "pileus", "api", "--state-dir", str(settings.state_dir)]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import psutil
 
-from pileus.core.config import Settings
+from pileus.core.config import Settings, metrics_token_file
 from pileus.operate.options import OptionError
 
 LAYOUT = 1
@@ -68,6 +68,7 @@ def prepare(state_dir: Path, mode: str) -> None:
             write_private(state_dir / MARKER, json.dumps({"layout": LAYOUT, "mode": mode}))
         for folder in FOLDERS:
             (state_dir / folder).mkdir(exist_ok=True)
+        secret(metrics_token_file(state_dir))
     except PermissionError:
         raise OptionError(_not_ours_to_write(state_dir)) from None
     except OSError as error:

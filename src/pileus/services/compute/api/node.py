@@ -20,7 +20,7 @@ from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
 from pileus.services.image import send, stores
 
-api = Service("node", "/node/v1", plain_shape, www_authenticate=False)
+api = Service("node", "/node/v1", plain_shape, www_authenticate=False, quiet=True)
 LONGEST_WAIT = 60.0
 GATHER = 0.01
 """Seconds after a change in which others may follow: a burst of changes is told in few specs."""

@@ -361,3 +361,13 @@ def image_files(tx: Tx) -> list[str]:
 
 def forget_deleted(tx: Tx, before: datetime) -> int:
     return tx.delete(servers, servers.c.deleted_at < before)
+
+
+def census(tx: Tx) -> dict[tuple[str, ...], float]:
+    """How many servers are in which (vm_state, task_state or an empty string)."""
+    counted = (
+        sa.select(servers.c.vm_state, sa.func.coalesce(servers.c.task_state, ""), sa.func.count())
+        .where(servers.c.deleted_at.is_(None))
+        .group_by(servers.c.vm_state, servers.c.task_state)
+    )
+    return {(vm_state, task_state): count for vm_state, task_state, count in tx.execute(counted)}
