@@ -26,11 +26,20 @@ RULES = "/users/{user_id}/access_rules"
 RULE = RULES + "/{access_rule_id}"
 
 
-def credential_of_path(tx: Tx, user_id: str, application_credential_id: str) -> ApplicationCredentialRow:
+def owner_of_path(tx: Tx, caller: Caller, user_id: str) -> UserRow:
+    rules.must_not_be_lent(caller)
+    return user_of_path(tx, user_id)
+
+
+def credential_of_path(
+    tx: Tx, caller: Caller, user_id: str, application_credential_id: str
+) -> ApplicationCredentialRow:
+    rules.must_not_be_lent(caller)
     return rules.own(tx, user_id, application_credential_id)
 
 
-def rule_of_path(tx: Tx, user_id: str, access_rule_id: str) -> AccessRuleRow:
+def rule_of_path(tx: Tx, caller: Caller, user_id: str, access_rule_id: str) -> AccessRuleRow:
+    rules.must_not_be_lent(caller)
     return rules.own_access_rule(tx, user_id, access_rule_id)
 
 
@@ -59,13 +68,13 @@ def _shown(tx: Tx, request: Request, row: ApplicationCredentialRow, **more: Any)
     return found | more
 
 
-@api.get(PATH, policy="identity:list_application_credentials", load=user_of_path, target=target_user)
+@api.get(PATH, policy="identity:list_application_credentials", load=owner_of_path, target=target_user)
 def list_application_credentials(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
     found, more = rows.page(tx, ApplicationCredentialRow, request.query, user_id=user.id)
     return listed(request, "application_credentials", [_shown(tx, request, row) for row in found], more)
 
 
-@api.post(PATH, policy="identity:create_application_credential", load=user_of_path, target=target_user, success=201)
+@api.post(PATH, policy="identity:create_application_credential", load=owner_of_path, target=target_user, success=201)
 def create_application_credential(
     db: Database, caller: Caller, request: Request, user: UserRow, body: ApplicationCredentialCreate
 ) -> dict[str, Any]:
@@ -86,7 +95,7 @@ def delete_application_credential(tx: Tx, caller: Caller, credential: Applicatio
     rules.delete(tx, caller, credential)
 
 
-@api.get(RULES, policy="identity:list_access_rules", load=user_of_path, target=target_user)
+@api.get(RULES, policy="identity:list_access_rules", load=owner_of_path, target=target_user)
 def list_access_rules(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
     found = rows.where(tx, AccessRuleRow, user_id=user.id)
     return listed(request, "access_rules", [_rule_shown(rule) for rule in found])

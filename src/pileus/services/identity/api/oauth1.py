@@ -35,7 +35,15 @@ def consumer_of_path(tx: Tx, consumer_id: str) -> ConsumerRow:
     return resources.find(tx, ConsumerRow, consumer_id)
 
 
-def token_of_path(tx: Tx, user_id: str, access_token_id: str) -> AccessTokenRow:
+def user_of_path(caller: Caller, user_id: str) -> str:
+    """Raises Forbidden for a delegated token: what lends alone is no matter of who was lent to."""
+    if caller.delegated:
+        raise Forbidden("A token that was delegated does not reach access tokens.")
+    return user_id
+
+
+def token_of_path(tx: Tx, caller: Caller, user_id: str, access_token_id: str) -> AccessTokenRow:
+    user_of_path(caller, user_id)
     return rules.find_access_token(tx, user_id, access_token_id)
 
 
@@ -100,10 +108,8 @@ def _shown(request: Request, token: AccessTokenRow) -> dict[str, Any]:
     return shown(request, token) | {"links": {"self": here, "roles": f"{here}/roles"}}
 
 
-@api.get(TOKENS, policy="identity:list_access_tokens")
-def list_access_tokens(tx: Tx, caller: Caller, request: Request, user_id: str) -> dict[str, Any]:
-    if caller.delegated:
-        raise Forbidden("A token that was delegated can't list access tokens.")
+@api.get(TOKENS, policy="identity:list_access_tokens", load=user_of_path)
+def list_access_tokens(tx: Tx, request: Request, user_id: str) -> dict[str, Any]:
     found = store.access_tokens_of(tx, user_id)
     return listed(request, "access_tokens", [_shown(request, token) for token in found])
 

@@ -55,6 +55,12 @@ def _must_be_free(caller: Caller) -> None:
         )
 
 
+def must_not_be_lent(caller: Caller) -> None:
+    """Raises Forbidden for a token of a trust or of OAuth: what lends alone is no matter of who was lent to."""
+    if caller.trust_id is not None or caller.access_token_id is not None:
+        raise Forbidden("A token of a trust or of OAuth does not reach application credentials and access rules.")
+
+
 def expiry(tx: Tx, text: str | None) -> datetime | None:
     """Raises BadRequest unless it is a time to come."""
     if text is None:

@@ -80,7 +80,7 @@ class Session(msgspec.Struct, kw_only=True):
     """None: not limited to any."""
     caller: Caller
     until: datetime | None = None
-    """When a group membership that it was computed with ends."""
+    """When something that it was computed with ends: a group membership, or what it was lent by."""
     documents: dict[bool, bytes] = {}
     """GET /auth/tokens, ready to send, without and with the catalog."""
 
@@ -285,9 +285,9 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
     project, domain, roles = _scope(tx, claims, subject_id, group_ids)
     credential = _application_credential(tx, claims)
     access_token = _access_token(tx, claims)
-    for lender in (trust, credential, access_token):
-        if lender is not None:
-            roles = _lent(tx, roles, lender.role_ids)
+    lenders = [lender for lender in (trust, credential, access_token) if lender is not None]
+    for lender in lenders:
+        roles = _lent(tx, roles, lender.role_ids)
     rule_ids = credential.access_rule_ids if credential else None
     access_rules = None if rule_ids is None else credential_store.access_rules_by_id(tx, rule_ids)
     caller = Caller(
@@ -329,9 +329,13 @@ def _session(tx: Tx, claims: Claims, mark: str) -> Session:
         access_token=access_token,
         access_rules=access_rules,
         caller=caller,
-        until=federation_store.next_end(tx, subject_id),
+        until=_earliest(federation_store.next_end(tx, subject_id), *(lender.expires_at for lender in lenders)),
         documents={},
     )
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((at for at in times if at is not None), default=None)
 
 
 def _user(tx: Tx, claims: Claims) -> tuple[UserRow, DomainRow]:
@@ -384,7 +388,8 @@ def _trust(tx: Tx, claims: Claims) -> TrustRow | None:
     found = rows.find(tx, TrustRow, claims.trust_id)
     if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
         raise Unauthorized(f"Trust {claims.trust_id} has ended.")
-    if claims.user_id not in (found.trustor_user_id, found.trustee_user_id):
+    speaks_for = found.trustor_user_id if found.impersonation else found.trustee_user_id
+    if (speaks_for, found.project_id) != (claims.user_id, claims.scope_id):
         raise Unauthorized(_NOT_VALID)
     for user_id in (found.trustor_user_id, found.trustee_user_id):
         user = rows.find(tx, UserRow, user_id)
@@ -399,6 +404,8 @@ def _application_credential(tx: Tx, claims: Claims) -> ApplicationCredentialRow 
     found = rows.find(tx, ApplicationCredentialRow, claims.application_credential_id)
     if found is None or (found.expires_at is not None and found.expires_at <= tx.now):
         raise Unauthorized(_NOT_VALID)
+    if (found.user_id, found.project_id) != (claims.user_id, claims.scope_id):
+        raise Unauthorized(_NOT_VALID)
     return found
 
 
@@ -407,6 +414,8 @@ def _access_token(tx: Tx, claims: Claims) -> AccessTokenRow | None:
         return None
     found = rows.find(tx, AccessTokenRow, claims.access_token_id)
     if found is None or found.expires_at <= tx.now:
+        raise Unauthorized(_NOT_VALID)
+    if (found.authorizing_user_id, found.project_id) != (claims.user_id, claims.scope_id):
         raise Unauthorized(_NOT_VALID)
     return found
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from pileus.core.body import Body, OpenBody, Unset, length, pattern
+from pileus.core.errors import BadRequest
 from pileus.services.identity import tables
 from pileus.services.identity.types.base import Extra, Id, Name, Row
 
@@ -59,6 +60,52 @@ class Ec2Blob(msgspec.Struct):
     trust_id: str | None = None
     app_cred_id: str | None = None
     access_token_id: str | None = None
+
+
+class Ec2Request(msgspec.Struct):
+    """What a service says of a request that it got, and of who says to have signed it."""
+
+    access: str
+    signature: str = ""
+    host: str = ""
+    verb: str = "GET"
+    path: str = "/"
+    params: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    body_hash: str = ""
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers.items() if key.lower() == name), None)
+
+
+class Ec2Signed(msgspec.Struct):
+    """POST /ec2tokens. Services call what it is about by one of three names."""
+
+    credentials: Ec2Request | None = None
+    credential: Ec2Request | None = None
+    ec2Credentials: Ec2Request | None = None
+
+    @property
+    def request(self) -> Ec2Request:
+        """Raises BadRequest where there is none."""
+        found = self.credentials or self.credential or self.ec2Credentials
+        if found is None:
+            raise BadRequest("The request body must be a JSON object with the key 'credentials'.")
+        return found
+
+
+class S3Request(msgspec.Struct):
+    """`token`: what was signed, in base64."""
+
+    access: str
+    token: str
+    signature: str
+
+
+class S3Signed(msgspec.Struct):
+    """POST /s3tokens."""
+
+    credentials: S3Request
 
 
 class AccessRuleRow(Row):
