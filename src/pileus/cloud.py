@@ -22,6 +22,7 @@ from pileus.services.identity import api as identity
 from pileus.services.identity import bootstrap as identity_bootstrap
 from pileus.services.identity import reconcile as identity_reconcile
 from pileus.services.identity import tokens
+from pileus.services.identity.rules import sealing
 from pileus.services.image import api as image
 from pileus.services.image import reconcile as image_reconcile
 from pileus.services.network import api as network
@@ -126,13 +127,14 @@ class Cloud:
 def settled(settings: Settings) -> Settings:
     """The settings for one more process of the cloud that `pileus up` has made in the database.
 
-    Raises schema.OtherSchema where that is of another version, or not there.
+    Raises schema.OtherSchema where that is of another version, or not there, and WrongKey where its secrets can't be read.
     """
     db = Database(settings.database_url)
     try:
         schema.check(db)
         with db.read() as tx:
             text = notes.read(tx, SETTINGS_NOTE)
+            sealing.check(tx, settings)
     finally:
         db.close()
     return settings.within(msgspec.json.decode(text)) if text else settings

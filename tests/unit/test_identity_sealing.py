@@ -130,6 +130,15 @@ def test_another_file_key(identity: Identity) -> None:
         sealing.unseal(tx, settings, kept(identity)[0])
 
 
+def test_a_machine_without_the_file_says_so(identity: Identity, tmp_path: Path) -> None:
+    identity.make("/credentials", {"credential": {"type": "totp", "blob": SEED}})
+    with identity.app.db.read() as tx:
+        sealing.check(tx, identity.app.settings)
+        with pytest.raises(sealing.WrongKey, match="copy that file"):
+            sealing.check(tx, Settings(state_dir=tmp_path))
+    assert not (tmp_path / sealing.FILE).exists()
+
+
 def restart() -> None:
     """As a new process has it."""
     sealing._lines.cache_clear()

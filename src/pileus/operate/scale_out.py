@@ -25,6 +25,7 @@ from pileus.operate import state
 from pileus.operate.child import Child
 from pileus.operate.options import OptionError, check_port_free
 from pileus.operate.server import Server
+from pileus.services.identity.rules.sealing import WrongKey
 
 log = structlog.get_logger("pileus.serve")
 WORKER = "PILEUS_API_SOCKET"
@@ -92,7 +93,7 @@ def _joined(settings: Settings) -> Settings:
         )
     try:
         found = settled(settings)
-    except OtherSchema as error:
+    except (OtherSchema, WrongKey) as error:
         raise OptionError(str(error)) from None
     state.prepare(found.state_dir, found.mode)
     return found

@@ -20,6 +20,7 @@ from pileus.operate.child import Child
 from pileus.operate.down import end
 from pileus.operate.options import OptionError
 from pileus.operate.server import Server
+from pileus.services.identity.rules.sealing import WrongKey
 
 if TYPE_CHECKING:
     from pileus.operate.machine import Machine
@@ -40,7 +41,7 @@ def serve(settings: Settings) -> int:
     cloud = Cloud(settings)
     try:
         cloud.prepare(access.admin_password(settings.state_dir), host_token)
-    except NewerSchema as error:
+    except (NewerSchema, WrongKey) as error:
         log.error(str(error))
         return 1
     machine = _machine(settings)

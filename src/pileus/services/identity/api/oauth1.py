@@ -11,6 +11,7 @@ from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.core.http import Request, Response
 from pileus.services.identity.rules import oauth1 as rules
 from pileus.services.identity.rules import resources
+from pileus.services.identity.rules.targets import Target
 from pileus.services.identity.service import api
 from pileus.services.identity.store import oauth1 as store
 from pileus.services.identity.store import rows
@@ -35,15 +36,15 @@ def consumer_of_path(tx: Tx, consumer_id: str) -> ConsumerRow:
     return resources.find(tx, ConsumerRow, consumer_id)
 
 
-def user_of_path(caller: Caller, user_id: str) -> str:
-    """Raises Forbidden for a delegated token: what lends alone is no matter of who was lent to."""
+def owner_of_path(caller: Caller, user_id: str) -> Target:
+    """Raises Forbidden for a delegated token: who lends what is no matter of who was lent to."""
     if caller.delegated:
         raise Forbidden("A token that was delegated does not reach access tokens.")
-    return user_id
+    return {"target.user.id": user_id}
 
 
 def token_of_path(tx: Tx, caller: Caller, user_id: str, access_token_id: str) -> AccessTokenRow:
-    user_of_path(caller, user_id)
+    owner_of_path(caller, user_id)
     return rules.find_access_token(tx, user_id, access_token_id)
 
 
@@ -108,7 +109,7 @@ def _shown(request: Request, token: AccessTokenRow) -> dict[str, Any]:
     return shown(request, token) | {"links": {"self": here, "roles": f"{here}/roles"}}
 
 
-@api.get(TOKENS, policy="identity:list_access_tokens", load=user_of_path)
+@api.get(TOKENS, policy="identity:list_access_tokens", load=owner_of_path)
 def list_access_tokens(tx: Tx, request: Request, user_id: str) -> dict[str, Any]:
     found = store.access_tokens_of(tx, user_id)
     return listed(request, "access_tokens", [_shown(request, token) for token in found])

@@ -30,7 +30,7 @@ class WrongKey(Exception):
 def seal(tx: Tx, settings: Settings, text: str) -> str:
     """The key's number and what it made of the text."""
     keys = store.keys(tx)
-    key = keys[0] if keys else _add_key(tx, settings, 1)
+    key = keys[0] if keys else _first_key(tx, settings)
     return f"{key.id}:{_opened(settings.state_dir, key.key).encrypt(text.encode()).decode()}"
 
 
@@ -39,6 +39,17 @@ def unseal(tx: Tx, settings: Settings, sealed: str) -> str:
     assert found, "all that is kept is sealed: the start seals what came before there were seals"
     key = next(key for key in store.keys(tx) if key.id == int(found[1]))
     return _opened(settings.state_dir, key.key).decrypt(found[2]).decode()
+
+
+def check(tx: Tx, settings: Settings) -> None:
+    """Raises WrongKey where this machine could not read what the database has sealed."""
+    for key in store.keys(tx):
+        _opened(settings.state_dir, key.key)
+
+
+def _first_key(tx: Tx, settings: Settings) -> store.Key:
+    _make_file(settings.state_dir)
+    return _add_key(tx, settings, 1)
 
 
 def _add_key(tx: Tx, settings: Settings, key_id: int) -> store.Key:
@@ -94,16 +105,27 @@ def _master(state_dir: Path) -> MultiFernet:
 
 @lru_cache(maxsize=8)
 def _lines(state_dir: Path) -> list[str]:
-    """The file's keys; made where there is no file. Of several who make it at once one wins."""
     file = state_dir / FILE
-    if not file.exists():
-        handle, new = tempfile.mkstemp(prefix=FILE, dir=state_dir)
-        with os.fdopen(handle, "w") as made:
-            made.write(Fernet.generate_key().decode() + "\n")
-        try:
-            os.link(new, file)
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(new)
-    return file.read_text().split()
+    try:
+        return file.read_text().split()
+    except OSError as error:
+        raise WrongKey(
+            f"{file} can't be read ({error.strerror}), and this database's secrets are sealed with what is in it: "
+            "copy that file from the machine that the database was made on."
+        ) from None
+
+
+def _make_file(state_dir: Path) -> None:
+    """Of several who make it at once one wins."""
+    file = state_dir / FILE
+    if file.exists():
+        return
+    handle, new = tempfile.mkstemp(prefix=FILE, dir=state_dir)
+    with os.fdopen(handle, "w") as made:
+        made.write(Fernet.generate_key().decode() + "\n")
+    try:
+        os.link(new, file)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(new)
