@@ -35,7 +35,7 @@ async def upload(
     """
 
     def start(tx: Tx, upload: str) -> None:
-        rules.begin_upload(tx, image, "saving", upload, [target])
+        rules.begin_upload(tx, image, "saving", upload, [target], size=length)
 
     def keep(incoming: Incoming, received: Received) -> None:
         publish(db, stores, caller, image, incoming.upload, Arrival.of(image, incoming.path, received))
@@ -54,7 +54,7 @@ async def stage(
     """Receive the image's bytes and keep them for an import. Raises as `upload`."""
 
     def start(tx: Tx, upload: str) -> None:
-        rules.begin_upload(tx, image, "uploading", upload)
+        rules.begin_upload(tx, image, "uploading", upload, size=length)
 
     def keep(incoming: Incoming, received: Received) -> None:
         with incoming.files.locked():

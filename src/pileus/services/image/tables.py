@@ -29,9 +29,11 @@ images = sa.Table(
     sa.Column("imported", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("hash_algo", sa.String(64)),
     sa.Column("hash_value", sa.String(128), index=True),
+    sa.Column("signed_digest", sa.String(160)),
 )
 """`upload` names the file that is being received or that waits for its import; `staged` is what is known of the latter.
-`sha512` is known of data that was read here; `hash_*` is another hash, that its location came with."""
+`sha512` is known of data that was read here; `hash_*` is another hash, that its location came with.
+`signed_digest` is METHOD:HEX of what the image's signature was found right for."""
 
 locations = sa.Table(
     "image_location",
@@ -63,6 +65,14 @@ tags = sa.Table(
     sa.Column("tag", sa.String(255), primary_key=True),
     sa.Index("ix_image_tag_tag", "tag"),
 )
+
+quota_locks = sa.Table(
+    "image_quota_lock",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("held", sa.Boolean, nullable=False),
+)
+"""A row for each project with limits: written, it keeps others from counting until commit."""
 
 members = sa.Table(
     "image_member",

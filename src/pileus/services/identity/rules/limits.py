@@ -90,3 +90,18 @@ def target_limit(tx: Tx, limit: LimitRow) -> Target:
     if project is not None:
         found["target.limit.project.domain_id"] = project.domain_id
     return found
+
+
+def limits_of(tx: Tx, service_type: str, project_id: str | None) -> dict[str, int]:
+    """Resource -> what a project may have of it: its own limit over the registered one. What is not registered has none."""
+    found: dict[str, int] = {}
+    for service in rows.where(tx, ServiceRow, type=service_type):
+        registered = rows.where(tx, RegisteredLimitRow, service_id=service.id)
+        own = (
+            rows.where(tx, LimitRow, service_id=service.id, project_id=project_id) if registered and project_id else []
+        )
+        overridden = {(limit.region_id, limit.resource_name): limit.resource_limit for limit in own}
+        for row in registered:
+            most = overridden.get((row.region_id, row.resource_name), row.default_limit)
+            found[row.resource_name] = min(most, found.get(row.resource_name, most))
+    return found

@@ -3,7 +3,10 @@
 from typing import Any
 
 from pileus.core.config import Settings
+from pileus.core.context import Caller
+from pileus.core.db import Tx
 from pileus.services.image import stores
+from pileus.services.image.rules import quotas
 from pileus.services.image.rules.imports import METHODS
 from pileus.services.image.service import api
 from pileus.services.image.stores import Store
@@ -13,6 +16,13 @@ from pileus.services.image.stores import Store
 def show_import_methods() -> dict[str, Any]:
     """The ways to import data."""
     return {"import-methods": {"description": "Import methods available.", "type": "array", "value": list(METHODS)}}
+
+
+@api.get("/info/usage")
+def show_usage(tx: Tx, caller: Caller) -> dict[str, Any]:
+    """What the caller's project has, and may have: sizes in MiB, -1 where there is no limit."""
+    found = quotas.usage(tx, caller.project_id)
+    return {"usage": {name: {"limit": each.limit, "usage": each.in_use} for name, each in found.items()}}
 
 
 @api.get("/info/stores")

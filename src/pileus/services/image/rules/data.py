@@ -9,26 +9,40 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict
 from pileus.services.image import store
+from pileus.services.image.rules import quotas
 from pileus.services.image.rules.locations import fill_locations, want_stores
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.locations import UNFINISHED
 
 
 def begin_upload(
-    tx: Tx, image: ImageRow, status: str, upload: str, stores: Sequence[str] = (), together: bool = False
+    tx: Tx,
+    image: ImageRow,
+    status: str,
+    upload: str,
+    stores: Sequence[str] = (),
+    together: bool = False,
+    size: int | None = None,
 ) -> None:
-    """From queued to `status`, on its way to `stores`. Raises Conflict unless it is queued, BadRequest unless its formats are known."""
+    """From queued to `status`, on its way to `stores`; `size` is what is announced.
+
+    Raises Conflict unless it is queued, BadRequest unless its formats are known, TooLarge for more than the owner's limits.
+    """
     if image.disk_format is None or image.container_format is None:
         raise BadRequest(
             f"disk_format and container_format of image {image.id} must be set before its data is uploaded."
         )
+    quotas.check_upload(
+        tx, image.owner, "image_stage_total" if status == "uploading" else "image_size_total", size or 0
+    )
     if not store.begin_upload(tx, image.id, status, upload):
         raise Conflict(f"Image {image.id} takes no data: it is not queued (any more).")
     want_stores(tx, image.id, stores, together)
 
 
 def begin_import_of_staged(tx: Tx, image: ImageRow, stores: Sequence[str], together: bool) -> None:
-    """From uploading, with its data staged, to importing. Raises Conflict."""
+    """From uploading, with its data staged, to importing. Raises Conflict, TooLarge for more than the owner's limits."""
+    quotas.check(tx, image.owner, {"image_size_total": image.size or 0})
     if image.upload is None or not store.import_staged(tx, image.id, image.upload):
         raise Conflict(f"Image {image.id} is {image.status}, with no data staged: PUT /images/{image.id}/stage first.")
     want_stores(tx, image.id, stores, together)

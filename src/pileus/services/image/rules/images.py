@@ -12,7 +12,7 @@ from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from pileus.core.paging import Page
 from pileus.services.image import store
-from pileus.services.image.rules import attributes
+from pileus.services.image.rules import attributes, quotas
 from pileus.services.image.types.images import BARE, SETTABLE, ImageRow
 from pileus.services.image.types.listing import ImageFilter
 from pileus.services.image.types.patch import Change
@@ -76,7 +76,7 @@ def wished_target(body: dict[str, Any], caller: Caller) -> Mapping[str, Any]:
 def create_image(tx: Tx, caller: Caller, wish: Mapping[str, Any]) -> ImageRow:
     """A queued image of the given attributes; what is not an attribute is a property.
 
-    Raises BadRequest, Forbidden (read-only, reserved, visibility), Conflict (id), TooLarge (too many properties, tags).
+    Raises BadRequest, Forbidden (read-only, reserved, visibility), Conflict (id), TooLarge (properties, tags, images).
     """
     values: dict[str, Any] = {
         "name": None,
@@ -111,6 +111,7 @@ def create_image(tx: Tx, caller: Caller, wish: Mapping[str, Any]) -> ImageRow:
         **values,
     )
     attributes.check_visibility(caller, image.visibility, dict(target_of(image, caller)))
+    quotas.check(tx, image.owner, {"image_count_total": 1})
     store.insert(tx, image)
     events.record(tx, caller, "image", "create", "image", image.id, name=image.name)
     return image

@@ -81,6 +81,7 @@ class ImageRow(msgspec.Struct, kw_only=True):
     """Whether it was told, once, to which stores its data is to be brought."""
     hash_algo: str | None = None
     hash_value: str | None = None
+    signed_digest: str | None = None
     properties: dict[str, str] = {}
     tags: list[str] = []
     locations: list[LocationRow] = []
@@ -94,6 +95,8 @@ class Received(msgspec.Struct):
     """MD5, hexadecimal."""
     sha512: str
     virtual_size: int | None = None
+    signed_digest: str | None = None
+    """METHOD:HEX of what a signature was found right for."""
 
 
 class Arrival(msgspec.Struct):
