@@ -7,21 +7,16 @@ The operator's files (STATE/policy.d/<service>.yaml: {name: check}) override any
 from __future__ import annotations
 
 import ast
-import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from pileus.core.context import Caller
 from pileus.core.errors import Forbidden
+from pileus.core.operator import OperatorFile
 
-log = structlog.get_logger("pileus.policy")
-_LOOK_AGAIN = 1.0
-"""Seconds between two looks at the operator's files."""
 Check = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 """(target, credentials) -> whether it passes."""
 
@@ -43,18 +38,17 @@ class Policy:
         self.service = service
         self._scopes = {name: frozenset(rule.scope) if rule.scope else None for name, rule in defaults.rules.items()}
         self._texts = defaults.base | {name: rule.check for name, rule in defaults.rules.items()}
-        self._file: Path | None = None
-        self.trouble = ""
-        """Why the operator's file was refused when it was read last; empty where it was not."""
-        self._seen: tuple[int, int] | None = None
-        self._next_look = 0.0
-        self._lock = threading.Lock()
         self._checks: Mapping[str, Check] = _Checks(self._texts)
+        self._file: OperatorFile[Mapping[str, Check]] | None = None
 
     def override_by(self, file: Path) -> None:
         """Let the operator's file override the defaults from now on."""
-        self._file = file
-        self._look()
+        self._file = OperatorFile(file, self._overridden)
+
+    @property
+    def trouble(self) -> str:
+        """Why the operator's file was refused when it was read last; empty where it was not."""
+        return self._file.trouble if self._file else ""
 
     @property
     def names(self) -> list[str]:
@@ -62,13 +56,12 @@ class Policy:
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, Any] | None = None) -> bool:
         """Whether `caller` may do `rule` to `target` (own project and user where no target is given)."""
-        if time.monotonic() >= self._next_look:
-            self._look()
         scopes = self._scopes.get(rule)
         if scopes is not None and caller.scope not in scopes and caller.scope != "unscoped":
             return False
         where = target if target is not None else {"project_id": caller.project_id, "user_id": caller.user_id}
-        return self._checks[rule](where, caller.credentials)
+        checks = self._file.current() if self._file else self._checks
+        return checks[rule](where, caller.credentials)
 
     def enforce(self, rule: str, caller: Caller, target: Mapping[str, Any] | None = None) -> None:
         """Raises Forbidden, naming the rule and the scope or roles that were missing."""
@@ -82,44 +75,15 @@ class Policy:
             )
         raise Forbidden(f"Policy doesn't allow {rule} to be performed.", code="PolicyNotAuthorized")
 
-    def _look(self) -> None:
-        """Take the operator's file over if it changed; keep the old rules, loudly, if it is broken."""
-        self._next_look = time.monotonic() + _LOOK_AGAIN
-        if self._file is None:
-            return
-        try:
-            found = self._file.stat()
-            seen = (found.st_mtime_ns, found.st_size)
-        except FileNotFoundError:
-            seen = None
-        if seen == self._seen:
-            return
-        with self._lock:
-            try:
-                self._checks = _parsed(self._texts | self._read() if seen else self._texts)
-                self.trouble = ""
-                log.info("policy rules read", service=self.service, file=str(self._file))
-            except Exception as error:
-                self.trouble = str(error)
-                log.error(
-                    "policy file refused, the rules before it stay",
-                    service=self.service,
-                    file=str(self._file),
-                    reason=str(error),
-                )
-            self._seen = seen
-
-    def _read(self) -> dict[str, str]:
-        import yaml
-
-        assert self._file is not None
-        found = yaml.safe_load(self._file.read_text()) or {}
+    def _overridden(self, found: object) -> Mapping[str, Check]:
+        if found is None:
+            return self._checks
         if not isinstance(found, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in found.items()):
             raise ValueError("it must map rule names to check strings")
         unknown = sorted(set(found) - set(self._texts))
         if unknown:
             raise ValueError(f"unknown rules: {', '.join(unknown)}")
-        return found
+        return _parsed(self._texts | found)
 
 
 class _Checks(dict[str, Check]):
