@@ -228,12 +228,14 @@ def policies(patient: Patient) -> Iterator[Finding]:
     if not files:
         return
     from pileus.cloud import services
+    from pileus.services.image.protections import FILE, Protections, protections
 
-    known: dict[Path, policy.Policy] = {
+    known: dict[Path, policy.Policy | Protections] = {
         folder / f"{service.name}.yaml": service.policy
         for service in services()
         if isinstance(service.policy, policy.Policy)
     }
+    known[folder / FILE] = protections
     for file in files:
         if file not in known:
             names = ", ".join(sorted(each.name for each in known))

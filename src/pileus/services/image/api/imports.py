@@ -9,6 +9,7 @@ from pileus.core.db import Database
 from pileus.core.errors import BadRequest
 from pileus.core.http import Request, Response
 from pileus.services.image import fetch, importing, receive, stores
+from pileus.services.image.protections import protections
 from pileus.services.image.rules import images, imports
 from pileus.services.image.service import api
 from pileus.services.image.types.images import ImageRow, Plan
@@ -27,7 +28,7 @@ async def import_image(
 ) -> Response:
     """Make an image of what was staged, or of what is found on the web."""
     imports.check_import(image, body)
-    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings)
+    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings, caller)
     targets = _targets(places, request, body)
     if body.method.name == "glance-direct":
         hold = await asyncio.to_thread(importing.begin_staged, db, places, caller, image, body, targets)
@@ -50,7 +51,7 @@ async def create_task(db: Database, settings: Settings, caller: Caller, body: Ta
     uri = body.input.import_from
     allowed = fetch.networks(settings.import_networks)
     await fetch.check(uri, allowed)
-    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings)
+    places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings, caller)
     made: list[tuple[ImageRow, TaskRow]] = []
     incoming = await receive.begin(
         db, places, None, lambda tx, upload: made.append(imports.begin_task(tx, caller, body, upload, places.default))
@@ -70,5 +71,5 @@ def _targets(places: stores.Stores, request: Request, wish: ImageImport) -> impo
     return imports.Targets(found, wish.all_stores_must_succeed)
 
 
-def _plan(settings: Settings) -> Plan:
-    return Plan(settings.image_format)
+def _plan(settings: Settings, caller: Caller) -> Plan:
+    return Plan(settings.image_format, protections.injected(caller))

@@ -12,6 +12,7 @@ from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from pileus.core.paging import Page
 from pileus.services.image import store
+from pileus.services.image.protections import protections
 from pileus.services.image.rules import attributes, quotas
 from pileus.services.image.types.images import BARE, SETTABLE, ImageRow
 from pileus.services.image.types.listing import ImageFilter
@@ -23,10 +24,19 @@ _UUID = re.compile(r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
 
 
 def visible_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
-    """Raises NotFound where there is no such image for this caller."""
+    """With the properties that the caller may read. Raises NotFound where there is no such image for this caller."""
+    return _readable(caller, _visible(tx, caller, image_id))
+
+
+def _visible(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     image = store.image(tx, image_id)
     if image is None or not _sees(tx, caller, image):
         raise NotFound(f"No image found with ID {image_id[:64]}.")
+    return image
+
+
+def _readable(caller: Caller, image: ImageRow) -> ImageRow:
+    image.properties = protections.readable(caller, image.properties)
     return image
 
 
@@ -41,13 +51,16 @@ def _sees(tx: Tx, caller: Caller, image: ImageRow) -> bool:
 
 
 def find_images(tx: Tx, caller: Caller, wanted: ImageFilter, page: Page) -> list[ImageRow]:
-    """What the caller sees."""
-    return store.list_images(tx, caller.project_id, caller.is_admin, wanted, page)
+    """What the caller sees; no image has, to a caller, a property that it may not read."""
+    if not all(protections.allows("read", caller, name) for name in wanted.properties):
+        return []
+    found = store.list_images(tx, caller.project_id, caller.is_admin, wanted, page)
+    return [_readable(caller, image) for image in found]
 
 
 def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     """An image that a server can be made of. Raises NotFound, BadRequest with the reason why it can't."""
-    image = visible_image(tx, caller, image_id)
+    image = _visible(tx, caller, image_id)
     if image.status != "active":
         raise BadRequest(f"Image {image.id} is {image.status}; it must be active.")
     if image.sha512 is None or image.disk_format not in BOOTABLE or image.container_format not in BARE:
@@ -95,6 +108,7 @@ def create_image(tx: Tx, caller: Caller, wish: Mapping[str, Any]) -> ImageRow:
         if name in SETTABLE:
             values[name] = attributes.attribute(name, value)
         elif name != "id":
+            protections.enforce("create", caller, name)
             properties[attributes.property_name(name)] = attributes.text(name, value, 65535)
     attributes.check_properties(properties)
     attributes.check_formats(values["disk_format"], values["container_format"])
@@ -114,7 +128,7 @@ def create_image(tx: Tx, caller: Caller, wish: Mapping[str, Any]) -> ImageRow:
     quotas.check(tx, image.owner, {"image_count_total": 1})
     store.insert(tx, image)
     events.record(tx, caller, "image", "create", "image", image.id, name=image.name)
-    return image
+    return _readable(caller, image)
 
 
 def _wished_id(wish: Mapping[str, Any]) -> str:
@@ -132,12 +146,13 @@ def update_image(tx: Tx, caller: Caller, image: ImageRow, changes: list[Change])
     Raises Forbidden (read-only, reserved, visibility), Conflict (property not there), BadRequest, TooLarge.
     """
     values: dict[str, Any] = {}
-    properties = dict(image.properties)
+    before = store.known_image(tx, image.id).properties
+    properties = dict(before)
     for change in changes:
         if change.name in SETTABLE:
             values[change.name] = _attribute_change(caller, image, change)
         else:
-            _property_change(properties, change)
+            _property_change(caller, properties, change)
     attributes.check_properties(properties)
     disk, container = (values.get(key, getattr(image, key)) for key in ("disk_format", "container_format"))
     attributes.check_formats(disk, container)
@@ -145,10 +160,10 @@ def update_image(tx: Tx, caller: Caller, image: ImageRow, changes: list[Change])
     store.update(tx, image.id, {**values, "updated_at": tx.now})
     if tags is not None and tags != image.tags:
         store.set_tags(tx, image.id, tags)
-    if properties != image.properties:
+    if properties != before:
         store.set_properties(tx, image.id, properties)
     events.record(tx, caller, "image", "update", "image", image.id, changed=sorted({c.name for c in changes}))
-    return store.known_image(tx, image.id)
+    return _readable(caller, store.known_image(tx, image.id))
 
 
 def _attribute_change(caller: Caller, image: ImageRow, change: Change) -> Any:
@@ -167,10 +182,15 @@ def _attribute_change(caller: Caller, image: ImageRow, change: Change) -> Any:
     return value
 
 
-def _property_change(properties: dict[str, str], change: Change) -> None:
+def _property_change(caller: Caller, properties: dict[str, str], change: Change) -> None:
     name = attributes.property_name(change.name)
-    if change.op != "add" and name not in properties:
+    if name in properties:
+        protections.enforce("read", caller, name)
+        protections.enforce("delete" if change.op == "remove" else "update", caller, name)
+    elif change.op != "add":
         raise Conflict(f"The image has no property '{name}' to {change.op}.")
+    else:
+        protections.enforce("create", caller, name)
     if change.op == "remove":
         del properties[name]
     else:
