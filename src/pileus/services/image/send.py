@@ -22,20 +22,20 @@ async def download(stores: Stores, image: ImageRow, wanted: str | None) -> Strea
 
     Raises RangeNotSatisfiable, NotFound (no store has it).
     """
-    opened = await _opened(stores, image)
-    span = byte_range(wanted, opened.size)
+    found = await opened(stores, image)
+    span = byte_range(wanted, found.size)
     if span is None:
         headers = {"Accept-Ranges": "bytes"} | ({"Content-MD5": image.checksum} if image.checksum else {})
-        return Stream(opened.read(0, opened.size), opened.size, headers=headers)
+        return Stream(found.read(0, found.size), found.size, headers=headers)
     first, last = span
-    headers = {"Content-Range": f"bytes {first}-{last}/{opened.size}", "Accept-Ranges": "bytes"}
-    return Stream(opened.read(first, last + 1), last + 1 - first, status=206, headers=headers)
+    headers = {"Content-Range": f"bytes {first}-{last}/{found.size}", "Accept-Ranges": "bytes"}
+    return Stream(found.read(first, last + 1), last + 1 - first, status=206, headers=headers)
 
 
-async def _opened(stores: Stores, image: ImageRow) -> Opened:
+async def opened(stores: Stores, image: ImageRow) -> Opened:
     """The data at the first location that answers."""
-    found = [location for location in image.locations if location.status == ACTIVE and location.store in stores]
-    for location in sorted(found, key=lambda each: (stores.place_of(each.store), each.number)):
+    known = [location for location in image.locations if location.status == ACTIVE and location.store in stores]
+    for location in sorted(known, key=lambda each: (stores.place_of(each.store), each.number)):
         try:
             return await stores[location.store].open(location.address)
         except StoreFailed as error:

@@ -6,7 +6,7 @@ from typing import Any
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.core.errors import BadRequest
+from pileus.core.errors import BadRequest, Forbidden
 from pileus.core.http import Request, Response
 from pileus.services.image import fetch, importing, receive, stores
 from pileus.services.image.protections import protections
@@ -30,6 +30,9 @@ async def import_image(
     imports.check_import(image, body)
     places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings, caller)
     targets = _targets(places, request, body)
+    if body.method.name == "copy-image":
+        await asyncio.to_thread(_begin_copies, db, caller, image, body, targets)
+        return Response(status=202)
     if body.method.name == "glance-direct":
         hold = await asyncio.to_thread(importing.begin_staged, db, places, caller, image, body, targets)
         importing.in_background(image, importing.staged(db, places, caller, image, hold, plan))
@@ -60,6 +63,13 @@ async def create_task(db: Database, settings: Settings, caller: Caller, body: Ta
     chunks = fetch.stream(uri, allowed)
     importing.in_background(image, importing.from_web(db, places, caller, image, incoming, chunks, plan))
     return full_task_view(task)
+
+
+def _begin_copies(db: Database, caller: Caller, image: ImageRow, wish: ImageImport, targets: imports.Targets) -> None:
+    if not caller.allows("copy_image", images.target_of(image, caller)):
+        raise Forbidden("Copying images between stores is not allowed to you (rule copy_image).")
+    with db.write() as tx:
+        imports.begin_copies(tx, caller, image, wish, targets)
 
 
 def _targets(places: stores.Stores, request: Request, wish: ImageImport) -> imports.Targets:

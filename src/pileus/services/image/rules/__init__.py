@@ -9,7 +9,13 @@ from pileus.services.image.rules.images import (
     update_image,
     visible_image,
 )
-from pileus.services.image.rules.locations import give_location_up, locations_to_fill, name_object
+from pileus.services.image.rules.locations import (
+    finish_copy,
+    give_copy_up,
+    give_location_up,
+    locations_to_fill,
+    name_object,
+)
 from pileus.services.image.types.images import ImageRow
 
 __all__ = [
@@ -19,8 +25,10 @@ __all__ = [
     "boot_image",
     "delete_image",
     "find_images",
+    "finish_copy",
     "finish_staging",
     "finish_upload",
+    "give_copy_up",
     "give_location_up",
     "locations_to_fill",
     "name_object",

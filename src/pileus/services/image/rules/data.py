@@ -53,8 +53,7 @@ def finish_upload(tx: Tx, caller: Caller, image_id: str, upload: str, arrival: A
     if not store.activate(tx, image_id, upload, arrival):
         return False
     store.add_properties(tx, image_id, arrival.properties)
-    if fill_locations(tx, image_id, placed):
-        store.end_tasks(tx, image_id, "success", "")
+    fill_locations(tx, image_id, placed)
     events.record(tx, caller, "image", "upload", "image", image_id, size=arrival.received.size)
     return True
 

@@ -12,11 +12,12 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.image import store
-from pileus.services.image.rules import data, images
+from pileus.services.image.rules import data, images, locations
 from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.locations import ACTIVE
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
 
-METHODS = ("glance-direct", "web-download")
+METHODS = ("glance-direct", "web-download", "copy-image")
 
 
 def check_import(image: ImageRow, wish: ImageImport) -> None:
@@ -61,6 +62,14 @@ def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, tar
     """From queued to importing. Raises Conflict."""
     data.begin_upload(tx, image, "importing", upload, targets.stores, targets.together)
     record_import(tx, caller, image, wish, targets)
+
+
+def begin_copies(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, targets: Targets) -> None:
+    """Bring an image of use into more stores; where all are asked for, into those that do not have it. Raises as `want_copies`."""
+    there = {location.store for location in image.locations if location.status == ACTIVE} if wish.all_stores else set()
+    targets = Targets([name for name in targets.stores if name not in there], targets.together)
+    record_import(tx, caller, image, wish, targets)
+    locations.want_copies(tx, image, targets.stores, targets.together)
 
 
 def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str, target: str) -> tuple[ImageRow, TaskRow]:

@@ -142,6 +142,12 @@ def turn(tx: Tx, image_id: str, before: str, after: str) -> bool:
     return tx.update(images, mine, {"status": after, "updated_at": tx.now}) == 1
 
 
+def touch(tx: Tx, image_id: str, status: str) -> bool:
+    """Hold the image's row until the end of the transaction. False where it is gone or of another status."""
+    mine = (images.c.id == image_id) & (images.c.status == status)
+    return tx.update(images, mine, {"updated_at": tx.now}) == 1
+
+
 def begin_upload(tx: Tx, image_id: str, status: str, upload: str) -> bool:
     mine = (images.c.id == image_id) & (images.c.status == "queued")
     return tx.update(images, mine, {"status": status, "upload": upload, "updated_at": tx.now}) == 1

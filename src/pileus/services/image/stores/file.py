@@ -47,6 +47,8 @@ class Files:
             with self.files.locked():
                 self.files.publish(source, address)
         except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise StoreFailed("what was to be stored is gone") from None
             if error.errno != errno.EXDEV:
                 raise
             self._copy(address, source)
@@ -56,7 +58,7 @@ class Files:
         try:
             _pour(source, incoming)
             if incoming.finish().sha512 != address:
-                raise StoreFailed(f"{source} does not hold (any more) what its name says.")
+                raise StoreFailed("what was to be stored does not hold (any more) what its name says")
             with self.files.locked():
                 self.files.publish(incoming.path, address)
         finally:
