@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import importlib.util
 import ipaddress
 import os
 import re
@@ -191,7 +192,11 @@ def check_image_stores(settings: Settings) -> None:
             raise BadValue(
                 "image_stores", f"{where} is of type http and can't be the default: nothing is written there."
             )
-        secret = {S3Store: "secret_file", SwiftStore: "password_file"}.get(type(store))
+        secret, library = {S3Store: ("secret_file", "boto3"), SwiftStore: ("password_file", "swiftclient")}.get(
+            type(store), (None, None)
+        )
+        if library is not None and importlib.util.find_spec(library) is None:
+            raise BadValue("image_stores", f"{where} needs the Python package {library}: pip install 'pileus[stores]'.")
         if secret is not None and not os.access(getattr(store, secret), os.R_OK):
             raise BadValue("image_stores", f"{where}: {secret} is {getattr(store, secret)}, which can't be read.")
     defaults = [name for name, store in stores.items() if store.default]

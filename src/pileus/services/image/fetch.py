@@ -10,7 +10,8 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -32,22 +33,73 @@ async def check(uri: str, allowed: Networks) -> None:
     await addresses(host, port, allowed)
 
 
-async def stream(uri: str, allowed: Networks) -> AsyncGenerator[bytes, None]:
-    """The body that `uri` gives. Raises BadRequest with the reason why not."""
+async def stream(
+    uri: str,
+    allowed: Networks,
+    span: tuple[int, int] | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+) -> AsyncGenerator[bytes, None]:
+    """The body that `uri` gives, or its bytes from the first to before the second of `span`.
+
+    `headers` go to the host of `uri` alone, not to where it redirects. Raises BadRequest with the reason why not.
+    """
+    wanted = [*headers, ("Range", f"bytes={span[0]}-{span[1] - 1}")] if span else headers
+    async with _answer("GET", uri, allowed, wanted) as answer:
+        chunks = answer.aiter_stream()
+        async for chunk in _cut(chunks, *span) if span and answer.status == 200 else chunks:
+            yield chunk
+
+
+async def size(uri: str, allowed: Networks) -> int:
+    """How many bytes `uri` has, as its server says. Raises BadRequest."""
+    for method in ("HEAD", "GET"):
+        try:
+            async with _answer(method, uri, allowed) as answer:
+                length = _header(answer, b"content-length")
+                if length is not None and length.isdigit():
+                    return int(length)
+        except BadRequest:
+            if method == "GET":
+                raise
+    raise BadRequest(f"The server of {uri[:255]} does not say how many bytes it has.")
+
+
+async def _cut(chunks: AsyncIterable[bytes], start: int, end: int) -> AsyncIterator[bytes]:
+    """For servers that send all, whatever range is asked for."""
+    at = 0
+    async for chunk in chunks:
+        part = chunk[max(start - at, 0) : max(end - at, 0)]
+        at += len(chunk)
+        if part:
+            yield part
+        if at >= end:
+            return
+
+
+def _header(answer: httpcore.Response, wanted: bytes) -> bytes | None:
+    return next((value for name, value in answer.headers if name.lower() == wanted), None)
+
+
+@asynccontextmanager
+async def _answer(
+    method: str, uri: str, allowed: Networks, headers: Sequence[tuple[str, str]] = ()
+) -> AsyncIterator[httpcore.Response]:
+    """The answer at the end of all redirects. What goes wrong with it inside is raised as BadRequest too."""
     backend = _Backend(allowed)
     async with httpcore.AsyncConnectionPool(network_backend=backend, ssl_context=ssl.create_default_context()) as pool:
         try:
             for _ in range(_REDIRECTS + 1):
-                _parts(uri)
-                async with pool.stream("GET", uri, extensions={"timeout": _TIMEOUTS}) as answer:
-                    target = next((value for name, value in answer.headers if name.lower() == b"location"), None)
+                host, port = _parts(uri)
+                async with pool.stream(method, uri, headers=[*headers], extensions={"timeout": _TIMEOUTS}) as answer:
+                    target = _header(answer, b"location")
                     if answer.status in (301, 302, 303, 307, 308) and target:
                         uri = urljoin(uri, target.decode("latin-1"))
+                        if _parts(uri) != (host, port):
+                            headers = [each for each in headers if each[0] == "Range"]
                         continue
-                    if answer.status != 200:
+                    if answer.status not in (200, 206):
                         raise BadRequest(f"{uri[:255]} answered with status {answer.status}.")
-                    async for chunk in answer.aiter_stream():
-                        yield chunk
+                    yield answer
                     return
             raise BadRequest(f"There are more than {_REDIRECTS} redirects; the last one leads to {uri[:255]}.")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:

@@ -53,8 +53,9 @@ def put(db: Database, stores: Stores, location: LocationRow, sha512: str, source
     """
     try:
         store = stores[location.store]
-        written(db, lambda tx: rules.name_object(tx, location, store.address(sha512)))
-        store.put(store.address(sha512), source)
+        address = store.address(sha512)
+        written(db, lambda tx: rules.name_object(tx, location, address))
+        store.put(address, source)
     except (KeyError, StoreFailed, TooLarge) as error:
         reason = "it is not configured any more" if isinstance(error, KeyError) else str(error)
         log.error("an image could not be stored", image=location.image_id, store=location.store, reason=reason)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from pileus.core.config import AnyImageStore, FileStore, Settings
+from pileus.core.config import AnyImageStore, FileStore, HttpStore, S3Store, Settings, SwiftStore
 from pileus.core.errors import BadRequest
+from pileus.services.image import fetch
 from pileus.services.image.stores.base import Store, StoreFailed
 from pileus.services.image.stores.file import Files
+from pileus.services.image.stores.http import Http
+from pileus.services.image.stores.s3 import S3
+from pileus.services.image.stores.swift import Swift
 
 BUILT_IN = "file"
 """The name of the store in the state directory: where uploads arrive, and where hosts of this machine look first."""
@@ -19,7 +23,8 @@ class Stores(Mapping[str, Store]):
 
     def __init__(self, settings: Settings) -> None:
         own = FileStore(directory=settings.state_dir / "images", description="Files on the controller's disk")
-        found = [_made(BUILT_IN, own), *(_made(name, each) for name, each in settings.image_stores.items())]
+        tables = {BUILT_IN: own, **settings.image_stores}
+        found = [_made(name, table, settings.import_networks) for name, table in tables.items()]
         found.sort(key=lambda store: (-store.settings.weight, store.name))
         self._by_name = {store.name: store for store in found}
         named = [store.name for store in found if store.settings.default]
@@ -68,10 +73,16 @@ def of(settings: Settings) -> Stores:
 
 
 @cache
-def _made(name: str, settings: AnyImageStore) -> Store:
+def _made(name: str, settings: AnyImageStore, import_networks: str) -> Store:
     """Clients of remote stores are made once, and only where there is such a store: their libraries take memory."""
     if isinstance(settings, FileStore):
         return Files(name, settings)
+    if isinstance(settings, HttpStore):
+        return Http(name, settings, fetch.networks(import_networks))
+    if isinstance(settings, S3Store):
+        return S3(name, settings)
+    if isinstance(settings, SwiftStore):
+        return Swift(name, settings)
     raise AssertionError(f"a store of type {type(settings).__name__} was let through at start")
 
 
