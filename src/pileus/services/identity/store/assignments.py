@@ -49,8 +49,8 @@ def on(target_ids: Sequence[str]) -> Condition:
 
 def reaching(project_ids: Sequence[str], above: Sequence[str]) -> Condition:
     """On the projects, or inherited by them from one another or from `above`: their parents and their domain."""
-    direct = (_c.target_type == "project") & on(project_ids)
-    return direct | (_c.inherited & on([*project_ids, *above]))
+    there = _c.target_type.in_(("project", "domain")) & on([*project_ids, *above])  # the index has both columns
+    return there & (_c.inherited | ((_c.target_type == "project") & on(project_ids)))
 
 
 def add(tx: Tx, wanted: Assignment) -> None:
