@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import Executable, Select
 from sqlalchemy.types import TypeDecorator
 
@@ -70,13 +73,21 @@ class Waker(Protocol):
 class Tx:
     """One transaction. Statements go through it; nobody but dispatch and the reconcilers opens or commits one."""
 
-    def __init__(self, connection: Connection, writable: bool) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection, writable: bool, begin: Callable[[], object] | None = None) -> None:
+        self._connection, self._begin = connection, begin
         self.writable = writable
         self.now = now()
         self.topics: dict[str, None] = {}
         self.memo: dict[Any, Any] = {}
         """What was computed once for this transaction; gone with it."""
+
+    @property
+    def connection(self) -> Connection:
+        """Begins the transaction where it has not begun yet."""
+        if self._begin is not None:
+            self._begin()
+            self._begin = None
+        return self._connection
 
     def execute(self, statement: Executable, values: Any = None) -> Any:
         return self.connection.execute(statement, values) if values is not None else self.connection.execute(statement)
@@ -97,8 +108,11 @@ class Tx:
         return self.connection.execute(statement).scalar()
 
     def quick_scalar(self, sql: str) -> Any:
-        """The first value that a fixed statement without parameters gives, past SQLAlchemy: for what every request asks."""
-        cursor = self.connection.connection.cursor()
+        """The first value that a fixed statement without parameters gives, past SQLAlchemy: for what every request asks.
+
+        Asked first, it stands before a reading transaction's snapshot: many requests need no more than it.
+        """
+        cursor = self._connection.connection.cursor()
         try:
             cursor.execute(sql)
             row = cursor.fetchone()
@@ -193,6 +207,11 @@ def is_transient(error: DBAPIError) -> bool:
     return code in ("40001", "40P01") or error.connection_invalidated
 
 
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_FRESH = 1.0
+"""Seconds for which a connection that worked is taken to work still: to ask costs a round trip."""
+
+
 class Database:
     """`url` as SQLAlchemy writes it: sqlite:////path/pileus.db or postgresql+psycopg://..."""
 
@@ -204,21 +223,25 @@ class Database:
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 16, "pool_timeout": 30}
         if self.is_sqlite:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
-        else:
-            options["pool_pre_ping"] = True
         self.engine: Engine = sa.create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
+        else:
+            event.listen(self.engine, "checkin", _note_return)
+            event.listen(self.engine, "checkout", _must_be_alive)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         with self.engine.connect() as connection:
+            begin = None
             if self.is_sqlite:
                 connection.connection.cursor().execute("BEGIN")
             else:
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                # each of BEGIN and ROLLBACK takes a round trip: not before it is needed
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                begin = partial(connection.connection.cursor().execute, _BEGIN_READING)
             try:
-                yield Tx(connection, writable=False)
+                yield Tx(connection, False, begin)
             finally:
                 connection.rollback()
 
@@ -260,6 +283,21 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-2000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _note_return(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["returned"] = time.monotonic()
+
+
+def _must_be_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that was not used for a while may be gone: then the pool makes another."""
+    if time.monotonic() - record.info.get("returned", time.monotonic()) < _FRESH:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except connection.OperationalError:
+        raise DisconnectionError from None
 
 
 def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
