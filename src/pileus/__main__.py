@@ -42,8 +42,10 @@ def parser() -> Parser:
     up.add_argument(
         "--foreground", action="store_true", help="stay in front, as containers and service managers want it"
     )
-    up.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    up.add_argument("--host", help="the address to listen on (127.0.0.1); others mean TLS, and hosts can join there")
     up.add_argument("--port", type=int, help="the port to listen on (8780)")
+    up.add_argument("--certificate", type=Path, metavar="FILE", help="for clients, instead of one of our own authority")
+    up.add_argument("--certificate-key", type=Path, metavar="FILE", help="its key")
     up.add_argument("--region", help="the region's name in the catalog (RegionOne)")
     up.add_argument("--database", metavar="URL", help="a shared PostgreSQL (default: SQLite in the state directory)")
     up.add_argument("--external-bridge", metavar="NAME", help="the bridge of external networks (br-ex)")
@@ -71,6 +73,22 @@ def parser() -> Parser:
     move.add_argument("file", type=Path, metavar="SQLITE-FILE", help="STATE/pileus.db")
     move.add_argument("url", metavar="POSTGRESQL-URL", help="postgresql+psycopg://USER:PASSWORD@HOST/NAME, empty")
 
+    join = _command(
+        commands, "join", "make this machine a host of a cloud; without URL start it as the host that it is"
+    )
+    join.add_argument("url", nargs="?", metavar="URL", help="https://ADDRESS:PORT of the cloud")
+    join.add_argument("--token", help="what 'pileus host token' printed where the cloud runs")
+    join.add_argument("--address", dest="host", help="this machine's address for other hosts (that towards URL)")
+    join.add_argument("--external-bridge", metavar="NAME", help="the bridge of external networks (br-ex)")
+    join.add_argument("--external-interface", metavar="NAME", help="a network card on external networks")
+    join.add_argument("--foreground", action="store_true", help="stay in front, as service managers want it")
+
+    host = commands.add_parser("host", help="hosts that join", allow_abbrev=False)
+    of_host = host.add_subparsers(dest="host_command", required=True, parser_class=Parser, metavar="COMMAND")
+    token = _command(of_host, "token", "print a token by which machines become hosts of this cloud")
+    token.add_argument("--hours", type=float, default=1.0, help="how long it is valid (1)")
+    token.add_argument("--uses", type=int, default=1, help="how many hosts it lets in (1)")
+
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
@@ -87,7 +105,8 @@ def parser() -> Parser:
     openstack = _command(commands, "openstack", "the openstack client, as this cloud's administrator")
     openstack.add_argument("arguments", nargs=argparse.REMAINDER)
 
-    commands.add_parser("serve", allow_abbrev=False).add_argument("--state-dir", type=Path)
+    for name in ("serve", "attend"):
+        commands.add_parser(name, allow_abbrev=False).add_argument("--state-dir", type=Path)
     return top
 
 
@@ -135,6 +154,8 @@ def _up(given: argparse.Namespace) -> int:
         "mode",
         "host",
         "port",
+        "certificate",
+        "certificate_key",
         "region",
         "database",
         "external_bridge",
@@ -152,6 +173,35 @@ def _up(given: argparse.Namespace) -> int:
         f"Pileus is up in {time.monotonic() - began:.1f} s at {settings.url} ({settings.mode} mode, state in {state_dir}).\n"
         f"  openstack --os-cloud pileus catalog list\n"
     )
+    return 0
+
+
+def _join(given: argparse.Namespace) -> int:
+    from pileus.operate import join, options
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    began = time.monotonic()
+    state_dir = _state_dir(given)
+    if given.url is None:
+        if given.foreground:
+            return join.foreground(state_dir)
+        member = join.start(state_dir)
+    else:
+        names = ("host", "external_bridge", "external_interface")
+        settings = options.load(state_dir, {name: getattr(given, name) for name in names})
+        member = join.join(settings, given.url, given.token or "", given.host is not None)
+    sys.stdout.write(
+        f"Host {member.name} of {member.url} is up in {time.monotonic() - began:.1f} s (state in {state_dir}).\n"
+    )
+    return 0
+
+
+def _host(given: argparse.Namespace) -> int:
+    from pileus.operate.tokens import host_token
+
+    made = host_token(_state_dir(given), given.hours, given.uses)
+    sys.stdout.write(f"{made.token}\n")
+    sys.stderr.write(f"On the new host: pileus join {made.url} --token TOKEN\n")
     return 0
 
 
@@ -263,16 +313,21 @@ def _handed_down() -> Settings:
     return msgspec.json.decode(os.environ["PILEUS_SETTINGS"], type=Settings, dec_hook=lambda kind, value: kind(value))
 
 
-def _serve(_given: argparse.Namespace) -> int:
+def _serve(given: argparse.Namespace) -> int:
     from pileus.operate import state
     from pileus.operate.options import OptionError
-    from pileus.operate.serve import serve
 
     if "PILEUS_SETTINGS" not in os.environ:
-        sys.stderr.write("pileus: 'serve' is started by 'pileus up'.\n")
+        sys.stderr.write(f"pileus: '{given.command}' is started by 'pileus up' or 'pileus join'.\n")
         return 2
     settings = _handed_down()
     try:
+        if given.command == "attend":
+            from pileus.operate.join import attend
+
+            return attend(settings)
+        from pileus.operate.serve import serve
+
         return serve(settings)
     except OptionError as error:
         state.failure_file(settings.state_dir).write_text(str(error))
@@ -323,6 +378,9 @@ _COMMANDS = {
     "doctor": _doctor,
     "audit": _audit,
     "serve": _serve,
+    "attend": _serve,
+    "join": _join,
+    "host": _host,
     "routes": _routes,
     "openstack": _openstack,
 }

@@ -116,7 +116,7 @@ class Cloud:
             notes.write(tx, SETTINGS_NOTE, msgspec.json.encode(self.settings.of_the_cloud()).decode())
             project_id = identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
             network_bootstrap.bootstrap(tx, self.settings, project_id)
-            compute_bootstrap.bootstrap(tx, self.settings.own_hosts, host_token)
+            compute_bootstrap.bootstrap(tx, self.settings.own_hosts, host_token, self.settings.southbound)
 
     def close(self) -> None:
         self.controller.stop()

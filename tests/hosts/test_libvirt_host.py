@@ -7,12 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pileus.core.config import Settings
 from pileus.node.desired import Documents, MetadataPort, RootDisk
 from pileus.node.libvirt_host import LibvirtHost, Place
 from pileus.node.vm import Machine
-from pileus.operate import machine
-from pileus.supervise import libvirt, ovs, purge
+from pileus.supervise import host_network, libvirt, ovs, purge
+from pileus.supervise.supervisor import Supervisor
 from tests.unit.test_diff import nic, spec
 
 pytestmark = pytest.mark.real
@@ -27,7 +26,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     place = Path(tempfile.mkdtemp(prefix="pileus-host-", dir="/var/lib"))
     place.chmod(0o755)
-    keeper = machine.supervisor(Settings(state_dir=place), kvm=False)
+    keeper = Supervisor(place, [*ovs.daemons(place), *libvirt.daemons(place, kvm=False)])
     keeper.start()
     yield place
     keeper.stop_all()
@@ -48,7 +47,7 @@ def host(state_dir: Path) -> Iterator[LibvirtHost]:
     (state_dir / "images" / "cafe").write_bytes(bytes(1 << 20))
     place = Place(
         name="h", state_dir=state_dir, agent_url="", libvirt_uri=libvirt.uri(state_dir), ovs=ovs.connection(state_dir),
-        namespaces=machine.host_network.namespace_prefix(state_dir), machine=Machine("tcg", userspace_datapath=True),
+        namespaces=host_network.namespace_prefix(state_dir), machine=Machine("tcg", userspace_datapath=True),
         accelerator_reason="test",
     )  # fmt: skip
     made = LibvirtHost(place, lambda image_id: (_ for _ in ()).throw(AssertionError(image_id)), leave)

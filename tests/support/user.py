@@ -1,5 +1,6 @@
 """A client of a whole cloud: the administrator whom STATE/clouds.yaml names, and the shortest way to a few resources."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from tests.support.command import until
 
 class User:
     def __init__(self, state_dir: Path) -> None:
-        entry = yaml.safe_load((state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]["auth"]
+        cloud = yaml.safe_load((state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]
+        entry = cloud["auth"]
         self.root = entry["auth_url"].removesuffix("/identity/v3")
-        self.http = httpx.Client(base_url=self.root, timeout=60)
+        trusted = ssl.create_default_context(cafile=cloud.get("cacert"))
+        self.http = httpx.Client(base_url=self.root, timeout=60, verify=trusted)
         user = {"name": entry["username"], "domain": {"id": "default"}, "password": entry["password"]}
         scope = {"project": {"name": entry["project_name"], "domain": {"id": "default"}}}
         wish = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}

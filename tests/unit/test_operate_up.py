@@ -38,7 +38,7 @@ def nothing_left(pileus: Command) -> None:
         (["up", "--sim", "--port", "0"], "port is 0"),
         (["up", "--sim", "--sim-hosts", "0"], "sim_hosts is 0"),
         (["up", "--sim", "--host", "localhost"], "host is 'localhost'"),
-        (["up", "--sim", "--host", "0.0.0.0"], "without TLS"),
+        (["up", "--sim", "--host", "0.0.0.0"], "name one address"),
         (["up", "--sim", "--host", "127.0.0.1", "--external-address", "public"], "external_address is 'public'"),
         (["up", "--sim", "--config", "/no/such/file"], "/no/such/file"),
         (["up", "--sim", "--config", "/"], "can't be read"),

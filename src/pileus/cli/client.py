@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Client:
         except (OSError, KeyError, TypeError, yaml.YAMLError):
             raise Unreachable(f"There is no cloud in {state_dir}: start one by 'pileus up'.") from None
         self.auth = entry["auth"]
-        self._http = httpx.Client(timeout=10)
+        self._http = httpx.Client(timeout=10, verify=_context(entry))
         self._endpoints: dict[str, str] = {}
         self._log_in()
 
@@ -56,3 +57,8 @@ class Client:
         if answer.status_code >= 400:
             raise Unreachable(f"{method} {url}: {answer.status_code} {answer.text[:300]}")
         return answer
+
+
+def _context(entry: dict[str, Any]) -> ssl.SSLContext | bool:
+    """Trusts the authority that the entry names, or those that the machine trusts."""
+    return ssl.create_default_context(cafile=entry["cacert"]) if "cacert" in entry else True

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import msgspec
+
+SOUTHBOUND_PORT = 6642
+AGENT_PORT = 8781
+"""Where the agent of a host that has joined listens for the control plane."""
+
+TUNNEL_BRIDGE = "br-tun"
+"""The bridge of tunnels, where Open vSwitch works in user space: it has this host's address beside its card."""
 
 
 class ImageStore(msgspec.Struct, kw_only=True, frozen=True, tag_field="type", forbid_unknown_fields=True):
@@ -67,9 +75,13 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     mode: Literal["real", "sim"] = "real"
     """libvirt and OVN, or simulated hosts."""
     host: str = "127.0.0.1"
-    """The address that the API listens on: which network is the clients'."""
+    """The address that the API listens on, with TLS unless it is loopback, and that tunnels of other hosts lead to."""
     port: int = 8780
     """The API's port: what else runs on the machine."""
+    certificate: Path | None = None
+    """A certificate that clients trust already (PEM, with its chain), instead of one of the cloud's own authority."""
+    certificate_key: Path | None = None
+    """The key of `certificate`."""
     region: str = "RegionOne"
     """The region's name in the catalog: other clouds beside this one."""
     database: str | None = None
@@ -125,6 +137,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
             "host",
             "port",
             "database",
+            "certificate",
+            "certificate_key",
             "external_bridge",
             "external_address",
             "external_interface",
@@ -152,7 +166,7 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def own_hosts(self) -> list[str]:
         """Names of the hosts that this Pileus starts itself."""
-        return host_names(socket.gethostname().split(".")[0], self.sim_hosts if self.mode == "sim" else 1)
+        return host_names(host_name(), self.sim_hosts if self.mode == "sim" else 1)
 
     @property
     def database_url(self) -> str:
@@ -161,12 +175,32 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def url(self) -> str:
         """Of this process's API, without a path."""
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{bracketed(self.host)}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Other machines can reach the API: TLS, and hosts may join."""
+        return not ip_address(self.host).is_loopback
+
+    @property
+    def tls(self) -> Path:
+        """The folder of certificates."""
+        return self.state_dir / "tls"
+
+    @property
+    def southbound(self) -> str:
+        """Where other hosts reach OVN's southbound database; simulated ones have none."""
+        return f"ssl:{bracketed(self.host)}:{SOUTHBOUND_PORT}" if self.mode == "real" and self.secure else ""
 
     @property
     def endpoint_url(self) -> str:
         """Of the API as clients find it in the catalog, without a path."""
         return self.public_url or self.url
+
+
+def host_name() -> str:
+    """This machine's, without a domain."""
+    return socket.gethostname().split(".")[0]
 
 
 def host_names(base: str, count: int) -> list[str]:
@@ -176,3 +210,8 @@ def host_names(base: str, count: int) -> list[str]:
 
 def metrics_token_file(state_dir: Path) -> Path:
     return state_dir / "metrics-token"
+
+
+def bracketed(address: str) -> str:
+    """As it stands before a port."""
+    return f"[{address}]" if ":" in address else address

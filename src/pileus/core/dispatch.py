@@ -67,7 +67,7 @@ class Resource:
             self.on_websocket = self._websocket
 
     async def _websocket(self, req: Any, ws: Any, **parameters: str) -> None:
-        await self._socket(ws, req, self._app.db, **parameters)
+        await self._socket(ws, req, self._app.db, self._app.settings, **parameters)
 
     async def _answer(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, **parameters: str) -> None:
         await self._app.answer(self._service, self._by_method, req, resp, parameters)
@@ -220,6 +220,7 @@ class App:
             req.remote_addr or "",
             request_id,
             certificates.forwarded(req.headers_lower, self.settings.tls_proxy_secret),
+            req.scope.get("state", {}).get("peer"),
         )
 
 

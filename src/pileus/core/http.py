@@ -17,7 +17,7 @@ import inspect
 import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -28,6 +28,9 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.policy import Policy
 from pileus.core.version import ALWAYS, Version, Window
+
+if TYPE_CHECKING:
+    from pileus.core.tls import Peer
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_BODY = 1 << 20
@@ -165,6 +168,8 @@ class Request(msgspec.Struct, dict=True):
     request_id: str
     certificate: bytes | None = None
     """The DER of the client's certificate, where a TLS proxy that is believed passed one on."""
+    peer: Peer | None = None
+    """Who has shown a certificate of the cloud's authority, where the connection is TLS."""
     stream: Any = None
     """The body's chunks, for async handlers with max_body 0."""
 
@@ -290,7 +295,7 @@ class Service:
                 yield msgspec.structs.replace(route, method="HEAD")
 
     def websocket(self, path: str) -> Callable[[Socket], Socket]:
-        """`async def handler(socket: falcon.asgi.WebSocket, request: falcon.asgi.Request, db, **parameters)`."""
+        """`async def handler(socket: falcon.asgi.WebSocket, request: falcon.asgi.Request, db, settings, **parameters)`."""
 
         def declare(handler: Socket) -> Socket:
             self.sockets[path] = handler

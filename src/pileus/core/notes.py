@@ -23,6 +23,11 @@ def write(tx: Tx, name: str, text: str) -> None:
     tx.upsert(notes, {"name": name}, {"text": text})
 
 
+def write_new(tx: Tx, name: str, text: str) -> None:
+    """Nothing changes where it is there already."""
+    tx.insert_new(notes, {"name": name, "text": text})
+
+
 def once(tx: Tx, name: str) -> bool:
     """True the first time that this transaction's work commits; False ever after."""
     if read(tx, name) is not None:

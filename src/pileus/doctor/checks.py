@@ -16,6 +16,7 @@ from pileus.doctor.patient import NoAnswer, Patient
 from pileus.operate import up
 from pileus.services.compute.rules import hosts as host_rules
 from pileus.services.compute.store import hosts as host_store
+from pileus.services.network.rules.networks import GENEVE_OVERHEAD
 from pileus.services.network.store import status as network_status
 from pileus.services.network.store import topology
 
@@ -23,8 +24,6 @@ ROOM = 0.1, 5 << 30
 """Less than this part of the disk, and less than this many bytes, is too little."""
 FULL = 256 << 20
 """Uploads are refused below it (image/files.py)."""
-TUNNEL_HEADER = 58
-"""Bytes that geneve takes of the underlay's MTU on IPv4."""
 
 Check = Callable[[Patient], Iterator[Finding]]
 
@@ -185,7 +184,7 @@ def mtu(patient: Patient) -> Iterator[Finding]:
     for each in networks:
         carriers = [(links[uplink].mtu, uplink)] if each.physical_network and uplink in links else []
         if not each.physical_network:
-            carriers = [(link.mtu - TUNNEL_HEADER, name) for link, name in tunnels]
+            carriers = [(link.mtu - GENEVE_OVERHEAD[4], name) for link, name in tunnels]
         for most, name in carriers:
             if each.mtu > most:
                 yield wrong(

@@ -389,7 +389,7 @@ def log(case: Case) -> Iterator[Finding]:
         return
     looked = f"openstack console log show {case.server.id}"
     try:
-        text = agent.console_log(case.place, LOG_BYTES).decode(errors="replace")
+        text = agent.console_log(case.place, case.patient.settings.tls, LOG_BYTES).decode(errors="replace")
     except Problem as error:
         yield wrong("guest's log", str(error), looked, "Is the host agent up? See log/agent.log.")
         return
@@ -416,9 +416,8 @@ def metadata(case: Case) -> Iterator[Finding]:
         return
     url = f"{case.place.url}/guests/{case.place.guest_id}/metadata-requests"
     try:
-        answer = httpx.get(url, headers={agent.TOKEN_HEADER: case.place.proof}, timeout=5)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
+        answer = agent.get(case.place, case.patient.settings.tls, "metadata-requests")
+    except (httpx.HTTPError, OSError) as error:
         yield wrong("metadata", f"The host agent does not answer: {error}", url, "See log/agent.log.")
         return
     lines = answer.json()

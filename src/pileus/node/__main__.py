@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import threading
 from pathlib import Path
 
@@ -13,14 +12,15 @@ import structlog
 import uvicorn
 
 from pileus.core import logs
-from pileus.core.config import host_names
+from pileus.core.config import host_name, host_names
 from pileus.node import console
 from pileus.node.agent import Agent
 from pileus.node.client import ControlPlane
-from pileus.node.desired import HostFacts, proof
+from pileus.node.desired import HostFacts
 from pileus.node.host import Host
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
+from pileus.node.way import Joined, Local
 
 log = structlog.get_logger("pileus.agent")
 
@@ -29,7 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="pileus.node", allow_abbrev=False)
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--url", required=True, help="the control plane")
-    parser.add_argument("--name", default=socket.gethostname().split(".")[0])
+    parser.add_argument("--name", default=host_name())
     parser.add_argument("--libvirt", metavar="URI", help="libvirt's connection URI")
     parser.add_argument("--ovs", metavar="CONNECTION", help="where the Open_vSwitch database listens")
     parser.add_argument("--accelerator", choices=("kvm", "tcg"), default="tcg")
@@ -37,6 +37,9 @@ def main() -> int:
     parser.add_argument("--datapath", choices=("system", "netdev"), default="netdev")
     parser.add_argument("--namespaces", metavar="PREFIX", default="pileus-", help="how namespaces of ours are named")
     parser.add_argument("--address", default="127.0.0.1", help="this host's address for other hosts")
+    parser.add_argument("--mtu", type=int, help="of the interface with that address, which carries tunnels")
+    parser.add_argument("--authority", type=Path, metavar="FILE", help="the certificate authority of the control plane")
+    parser.add_argument("--joined", type=Path, metavar="DIR", help="the folder of this host's certificates")
     parser.add_argument("--sim", type=int, default=0, metavar="HOSTS", help="simulate so many hosts")
     arguments = parser.parse_args()
     logs.configure()
@@ -46,25 +49,24 @@ def main() -> int:
 
 def run(given: argparse.Namespace) -> None:
     """Until SIGTERM; guests stay as they are."""
-    token = (given.state_dir / "run" / "host-token").read_text().strip()
-    listener = socket.create_server(("127.0.0.1", 0))
-    agent_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    way = Joined(given.joined, given.address) if given.joined else Local(given.state_dir, given.authority)
     names = host_names(given.name, given.sim)
     hosts: dict[str, Host] = {}
     agents = []
     for name in names:
-        control = ControlPlane(given.url, name, token)
+        control = ControlPlane(given.url, name, way.token, way.context)
         place = given.state_dir / ("sim" if given.sim else "run/agent") / name
-        hosts[name] = _host(given, name, f"{agent_url}/{name}", control, place)
+        hosts[name] = _host(given, name, f"{way.url}/{name}", control, place)
         agents.append(Agent(hosts[name], control, Ledger(place), workers=8 if len(names) == 1 else 2))
     for agent in agents:
         agent.start()
-    app = console.make_app(hosts, proof(token))
+        way.keep_certified(agent.control)
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            console.make_app(hosts, way.proof),
             loop="uvloop",
-            http="httptools",
+            http=way.protocol,
+            ssl_context_factory=way.ssl_context_factory,
             ws="websockets-sansio",
             lifespan="off",
             log_level="warning",
@@ -73,7 +75,7 @@ def run(given: argparse.Namespace) -> None:
     )
     parent = os.getppid()
     threading.Thread(target=_end_with_parent, args=(parent, server), daemon=True).start()
-    server.run(sockets=[listener])
+    server.run(sockets=[way.listener])
     for agent in agents:
         agent.stop()
         agent.host.close()
@@ -81,7 +83,7 @@ def run(given: argparse.Namespace) -> None:
 
 def _host(given: argparse.Namespace, name: str, agent_url: str, control: ControlPlane, place: Path) -> Host:
     if given.sim:
-        return SimulatedHost(simulated_facts(name, agent_url), place / "knobs.json", place / "guests")
+        return SimulatedHost(simulated_facts(given, name, agent_url), place / "knobs.json", place / "guests")
     from pileus.node.libvirt_host import LibvirtHost, Place
     from pileus.node.vm import Machine
 
@@ -95,6 +97,7 @@ def _host(given: argparse.Namespace, name: str, agent_url: str, control: Control
         machine=Machine(given.accelerator, userspace_datapath=given.datapath == "netdev"),
         accelerator_reason=given.accelerator_reason,
         address=given.address,
+        mtu=given.mtu,
     )
     return LibvirtHost(here, control.image, control.leave_password)
 
@@ -108,7 +111,7 @@ def _end_with_parent(parent: int, server: uvicorn.Server) -> None:
             return
 
 
-def simulated_facts(host: str, agent_url: str) -> HostFacts:
+def simulated_facts(given: argparse.Namespace, host: str, agent_url: str) -> HostFacts:
     return HostFacts(
         host=host,
         hypervisor_type="simulated",
@@ -118,8 +121,9 @@ def simulated_facts(host: str, agent_url: str) -> HostFacts:
         vcpus=64,
         memory_mb=262144,
         disk_gb=4096,
-        address="127.0.0.1",
+        address=given.address,
         agent_url=agent_url,
+        mtu=given.mtu,
         cpu_info={
             "arch": "x86_64",
             "model": "simulated",

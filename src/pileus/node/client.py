@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import msgspec
 
-from pileus.node.desired import HostFacts, HostSpec, HostStatus
+from pileus.core.authority import CONTROL_PLANE
+from pileus.node.desired import (
+    Certificate,
+    CertificateRequest,
+    CloudAuthority,
+    HostFacts,
+    HostSpec,
+    HostStatus,
+    JoinRequest,
+    Membership,
+)
 
 TOKEN_HEADER = "X-Pileus-Host-Token"
 
@@ -18,16 +29,33 @@ class Refused(Exception):
 
 
 class ControlPlane:
-    """One host's view of the control plane at `url`. Raises Refused, or httpx.TransportError while it is away."""
+    """One host's view of the control plane at `url`. Raises Refused, or httpx.TransportError while it is away.
 
-    def __init__(self, url: str, host: str, token: str) -> None:
+    The host shows its token, or the certificate in `context`; with a context the control plane must show its own.
+    """
+
+    def __init__(self, url: str, host: str, token: str = "", context: ssl.SSLContext | None = None) -> None:
         self._host = host
         self._http = httpx.Client(
             base_url=f"{url}/node/v1",
-            headers={TOKEN_HEADER: token},
+            headers={TOKEN_HEADER: token} if token else {},
             timeout=httpx.Timeout(10, read=60),
-            limits=httpx.Limits(max_keepalive_connections=4),
+            transport=_Transport(verify=context or True, limits=httpx.Limits(max_keepalive_connections=4)),
         )
+
+    def authority(self) -> CloudAuthority:
+        return msgspec.json.decode(self._get("/authority").content, type=CloudAuthority)
+
+    def join(self, wish: JoinRequest) -> Membership:
+        return msgspec.json.decode(self._send("POST", "/join", wish).content, type=Membership)
+
+    def renew(self, request: str) -> str:
+        """A new certificate for the key that the host has."""
+        answer = self._send("POST", f"/hosts/{self._host}/certificate", CertificateRequest(request=request))
+        return msgspec.json.decode(answer.content, type=Certificate).certificate
+
+    def is_registered(self) -> bool:
+        return self._http.get(f"/hosts/{self._host}").status_code == 204
 
     def register(self, facts: HostFacts) -> None:
         self._send("PUT", f"/hosts/{self._host}", facts)
@@ -37,8 +65,7 @@ class ControlPlane:
         answer = self._http.get(f"/hosts/{self._host}/spec", params={"seen": seen, "wait": wait})
         if answer.status_code == 304:
             return None
-        _check(answer)
-        return msgspec.json.decode(answer.content, type=HostSpec)
+        return msgspec.json.decode(_checked(answer).content, type=HostSpec)
 
     def report(self, status: HostStatus) -> None:
         self._send("POST", f"/hosts/{self._host}/status", status)
@@ -54,18 +81,30 @@ class ControlPlane:
     def image(self, image_id: str) -> Iterator[Iterator[bytes]]:
         """An image's bytes, in pieces."""
         with self._http.stream("GET", f"/images/{image_id}/file") as answer:
-            _check(answer)
+            _checked(answer)
             yield answer.iter_bytes(1 << 20)
 
     def close(self) -> None:
         self._http.close()
 
-    def _send(self, method: str, path: str, body: HostFacts | HostStatus) -> None:
+    def _get(self, path: str) -> httpx.Response:
+        return _checked(self._http.get(path))
+
+    def _send(self, method: str, path: str, body: msgspec.Struct) -> httpx.Response:
         headers = {"Content-Type": "application/json"}
-        _check(self._http.request(method, path, content=msgspec.json.encode(body), headers=headers))
+        return _checked(self._http.request(method, path, content=msgspec.json.encode(body), headers=headers))
 
 
-def _check(answer: httpx.Response) -> None:
+class _Transport(httpx.HTTPTransport):
+    """The control plane is known by its name, at whatever address it answers."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions = {**request.extensions, "sni_hostname": CONTROL_PLANE}
+        return super().handle_request(request)
+
+
+def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.status_code >= 300:
         answer.read()
         raise Refused(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}")
+    return answer

@@ -1,6 +1,7 @@
 """The agent's own small server: console logs, console streams as WebSockets, what a guest asked of metadata.
 
-Only the control plane may call: it shows the hash of the host's token, which is all that it keeps of it.
+Only the control plane may call. Where it does not show its certificate, it shows the hash of the host's token, which is
+all that it keeps of it: `token`; None where the server takes its connections alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MAX_LOG = 1 << 20
 class ConsoleLog:
     """GET /{host}/guests/{guest_id}/console-log?limit=BYTES -> the last bytes, as they are."""
 
-    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+    def __init__(self, hosts: Mapping[str, Host], token: str | None) -> None:
         self._hosts, self._token = hosts, token
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
@@ -36,7 +37,7 @@ class ConsoleLog:
 class MetadataAsked:
     """GET /{host}/guests/{guest_id}/metadata-requests -> the last ones, as a JSON list of lines."""
 
-    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+    def __init__(self, hosts: Mapping[str, Host], token: str | None) -> None:
         self._hosts, self._token = hosts, token
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
@@ -47,7 +48,7 @@ class MetadataAsked:
 class Vnc:
     """A WebSocket on /{host}/guests/{guest_id}/vnc carries the bytes of the guest's VNC server."""
 
-    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+    def __init__(self, hosts: Mapping[str, Host], token: str | None) -> None:
         self._hosts, self._token = hosts, token
 
     async def on_websocket(self, req: falcon.asgi.Request, ws: falcon.asgi.WebSocket, host: str, guest_id: str) -> None:
@@ -84,8 +85,8 @@ async def pump(ws: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWrit
             await ws.close()
 
 
-def _check(req: falcon.asgi.Request, proof: str) -> None:
-    if not hmac.compare_digest((req.get_header(TOKEN_HEADER) or "").encode(), proof.encode()):
+def _check(req: falcon.asgi.Request, proof: str | None) -> None:
+    if proof is not None and not hmac.compare_digest((req.get_header(TOKEN_HEADER) or "").encode(), proof.encode()):
         raise falcon.HTTPForbidden(title="The caller does not show that it is the control plane.")
 
 
@@ -95,7 +96,7 @@ def _host(hosts: Mapping[str, Host], name: str) -> Host:
     return hosts[name]
 
 
-def make_app(hosts: Mapping[str, Host], token: str) -> Any:
+def make_app(hosts: Mapping[str, Host], token: str | None) -> Any:
     """For all hosts of one agent process: a real one has one, a simulating one may have many."""
     app: Any = falcon.asgi.App()
     app.add_route("/{host}/guests/{guest_id}/console-log", ConsoleLog(hosts, token))

@@ -1,7 +1,12 @@
 """The typed contract between control plane and host: HostSpec goes down, HostStatus comes up.
 
-HTTP (prefix /node/v1, header `X-Pileus-Host-Token`):
+HTTP (prefix /node/v1). A host that has joined shows its certificate; one that `pileus up` starts itself shows its token in
+the header `X-Pileus-Host-Token`:
 
+    GET  /authority               -> CloudAuthority, to anybody: who joins compares its fingerprint with the token's
+    POST /join                    JoinRequest -> Membership; needs a join token
+    POST /hosts/{host}/certificate   CertificateRequest -> Certificate; a new one for the same key, before the old one ends
+    GET  /hosts/{host}            -> 204 once the host has registered, 404 before
     PUT  /hosts/{host}            HostFacts -> 200; registers the host or renews its facts
     GET  /hosts/{host}/spec?seen=REVISION&wait=SECONDS   long poll -> HostSpec (200), or 304 when nothing changed
     POST /hosts/{host}/status     HostStatus -> 204; only what changed since the last report, or everything when `full`
@@ -12,7 +17,8 @@ Everything here is idempotent: the same spec applied twice changes nothing, the 
 A `count` field is an epoch: the host does the thing once more whenever the spec's number is higher than the number it last
 reported as done.
 
-The control plane keeps no token, only its hash; with that hash (`proof`) as X-Pileus-Host-Token it calls the agent:
+The control plane keeps no token, only its hash; with that hash (`proof`) as X-Pileus-Host-Token it calls the agent; an agent
+with a certificate wants to see the control plane's:
 
     GET       {agent_url}/guests/{guest}/console-log?limit=BYTES -> the log's last bytes
     GET       {agent_url}/guests/{guest}/metadata-requests -> JSON list of the last ones: time, path, status
@@ -32,6 +38,39 @@ Power = Literal["running", "stopped", "paused", "suspended"]
 def proof(token: str) -> str:
     """What the control plane shows to a host's agent, and keeps of the host's token."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+class CloudAuthority(msgspec.Struct, kw_only=True, frozen=True):
+    certificate: str
+    """PEM, of the cloud's own certificate authority."""
+    mode: Literal["real", "sim"]
+    mtu: int
+    """What an underlay must carry for the networks that are there; 0 where there are none."""
+
+
+class JoinRequest(msgspec.Struct, kw_only=True, frozen=True):
+    token: str
+    host: str
+    request: str
+    """PKCS #10 in PEM, for a key on the curve P-256 that stays on the host."""
+
+
+class Membership(msgspec.Struct, kw_only=True, frozen=True):
+    """What a machine is told when it has become a host."""
+
+    host: str
+    certificate: str
+    """PEM; its organisation is `host`, its common name the host's name."""
+    southbound: str
+    """OVN's southbound database (ssl:ADDRESS:PORT); empty in a simulated cloud."""
+
+
+class CertificateRequest(msgspec.Struct, kw_only=True, frozen=True):
+    request: str
+
+
+class Certificate(msgspec.Struct, kw_only=True, frozen=True):
+    certificate: str
 
 
 class RootDisk(msgspec.Struct, kw_only=True, frozen=True):
@@ -163,6 +202,8 @@ class HostFacts(msgspec.Struct, kw_only=True, frozen=True):
     address: str
     agent_url: str
     """Where the agent answers for console logs and console streams."""
+    mtu: int | None = None
+    """Of the interface that carries the tunnels; None where the host has none."""
     cpu_info: dict[str, Any] = {}
     traits: tuple[str, ...] = ()
     version: str = ""

@@ -52,6 +52,8 @@ class Place(msgspec.Struct, kw_only=True):
     machine: vm.Machine
     accelerator_reason: str
     address: str = "127.0.0.1"
+    mtu: int | None = None
+    """Of the interface that carries the tunnels."""
 
 
 class LibvirtHost:
@@ -87,6 +89,7 @@ class LibvirtHost:
             disk_gb=psutil.disk_usage(str(self._place.state_dir)).total >> 30,
             address=self._place.address,
             agent_url=self._place.agent_url,
+            mtu=self._place.mtu,
             cpu_info=_cpu_info(),
             traits=("COMPUTE_NODE", "COMPUTE_DEVICE_TAGGING", "COMPUTE_NET_ATTACH_INTERFACE"),
         )

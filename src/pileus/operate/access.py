@@ -58,6 +58,7 @@ def _entry(settings: Settings) -> dict[str, Any]:
         },
         "region_name": settings.region,
         "identity_api_version": "3",
+        **({"cacert": str(settings.tls / "ca.pem")} if settings.secure and settings.certificate is None else {}),
     }
 
 
@@ -71,6 +72,7 @@ def _openrc(entry: dict[str, Any]) -> str:
         "OS_PROJECT_DOMAIN_NAME": "Default",
         "OS_REGION_NAME": entry["region_name"],
         "OS_IDENTITY_API_VERSION": "3",
+        **({"OS_CACERT": entry["cacert"]} if "cacert" in entry else {}),
     }
     return "".join(f"export {name}='{value}'\n" for name, value in names.items())
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -64,3 +67,29 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def host_agent(state_dir: Path, url: str, arguments: Sequence[str]) -> Child:
+    """The agent of this machine's hosts; `url` is the control plane's."""
+    command = [sys.executable, "-m", "pileus.node", "--state-dir", str(state_dir), "--url", url]
+    return Child("the host agent", [*command, *arguments], state_dir / "log" / "agent.log")
+
+
+def look_after(children: Sequence[Child]) -> int:
+    """Start them, and start them again, until SIGTERM or SIGINT."""
+    ended = until_told()
+    for child in children:
+        child.start()
+    while not ended.wait(0.5):
+        for child in children:
+            child.look()
+    for child in children:
+        child.stop()
+    return 0
+
+
+def until_told() -> threading.Event:
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told

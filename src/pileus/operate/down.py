@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -53,6 +54,13 @@ def stop_serving(state_dir: Path) -> bool:
     for process in state.processes(state_dir):
         end(process, 10)
     return found is not None
+
+
+def end_strays(state_dir: Path) -> None:
+    """A host agent whose Pileus was killed takes a moment to notice; two agents would get into each other's way."""
+    for process in state.processes(state_dir):
+        if process.pid != os.getpid():
+            end(process, 10)
 
 
 def end(process: psutil.Process, patience: float) -> None:

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import socket
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -145,6 +146,25 @@ def check(settings: Settings) -> None:
         )
     check_image_stores(settings)
     check_listen(settings.host)
+    _check_certificate(settings)
+
+
+def _check_certificate(settings: Settings) -> None:
+    """A given certificate and its key are there and belong together."""
+    if settings.certificate is None and settings.certificate_key is None:
+        return
+    if settings.certificate is None or settings.certificate_key is None:
+        lacks = "certificate" if settings.certificate is None else "certificate_key"
+        raise BadValue(lacks, f"{lacks} is not given: a certificate and its key go together.")
+    if not settings.secure:
+        raise BadValue("certificate", f"certificate is given, but on {settings.host} the API speaks HTTP without TLS.")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.certificate_key)
+    except OSError as error:
+        raise BadValue(
+            "certificate",
+            f"certificate {settings.certificate} with certificate_key {settings.certificate_key} can't be used: {error}.",
+        ) from None
 
 
 def _check_passwords(settings: Settings) -> None:
@@ -209,10 +229,10 @@ def check_listen(host: str) -> None:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise BadValue("host", f"host is '{host}': it must be an IP address of this machine.") from None
-    if not address.is_loopback:
+    if address.is_unspecified or address.is_multicast:
         raise BadValue(
             "host",
-            f"host is '{host}': without TLS Pileus listens on loopback only. Leave it at 127.0.0.1 and put a TLS proxy before it.",
+            f"host is '{host}': name one address of this machine, by which clients and other hosts reach it.",
         )
 
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import sys
-import threading
 
 import msgspec
 import structlog
@@ -22,7 +20,7 @@ from pileus.core import logs
 from pileus.core.config import Settings
 from pileus.core.schema import OtherSchema
 from pileus.operate import state
-from pileus.operate.child import Child
+from pileus.operate.child import Child, look_after, until_told
 from pileus.operate.options import OptionError, check_port_free
 from pileus.operate.server import Server
 from pileus.services.identity.rules.sealing import WrongKey
@@ -55,7 +53,8 @@ def api(settings: Settings, processes: int) -> int:
             Child(f"API process {number}", command, environment=environment, sockets=[listener.fileno()])
             for number in range(1, processes + 1)
         ]
-        return _look_after(children)
+        logs.configure()
+        return look_after(children)
 
 
 def serve_api(settings: Settings, listener: socket.socket, parent: int | None = None) -> int:
@@ -78,7 +77,7 @@ def controller(settings: Settings) -> int:
     cloud.controller.start()
     log.info("controlling", owner=cloud.controller.owner)
     try:
-        _until_told().wait()
+        until_told().wait()
     finally:
         cloud.close()
     return 0
@@ -97,23 +96,3 @@ def _joined(settings: Settings) -> Settings:
         raise OptionError(str(error)) from None
     state.prepare(found.state_dir, found.mode)
     return found
-
-
-def _look_after(children: list[Child]) -> int:
-    logs.configure()
-    ended = _until_told()
-    for child in children:
-        child.start()
-    while not ended.wait(0.5):
-        for child in children:
-            child.look()
-    for child in children:
-        child.stop()
-    return 0
-
-
-def _until_told() -> threading.Event:
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    return told

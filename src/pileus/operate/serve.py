@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,10 +12,9 @@ from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
 from pileus.core.schema import NewerSchema
-from pileus.operate import access, state
-from pileus.operate.child import Child
-from pileus.operate.down import end
-from pileus.operate.options import OptionError
+from pileus.operate import access, certificates, state, underlay
+from pileus.operate.child import Child, host_agent
+from pileus.operate.down import end_strays
 from pileus.operate.server import Server
 from pileus.services.identity.rules.sealing import WrongKey
 
@@ -36,7 +32,7 @@ def serve(settings: Settings) -> int:
     logs.configure()
     state.prepare(settings.state_dir, settings.mode)
     state.note_running(settings)
-    _end_strays(settings.state_dir)
+    end_strays(settings.state_dir)
     host_token = state.secret(settings.state_dir / "run" / "host-token")
     cloud = Cloud(settings)
     try:
@@ -44,8 +40,10 @@ def serve(settings: Settings) -> int:
     except (NewerSchema, WrongKey) as error:
         log.error(str(error))
         return 1
+    if settings.secure:
+        certificates.ensure(settings, cloud.db)
     machine = _machine(settings)
-    agent = _agent(settings, machine.agent_arguments() if machine else ["--sim", str(settings.sim_hosts)])
+    agent = _agent(settings, machine)
     agent.start()
     cloud.controller.start()
     server = Server(cloud.app, settings, [agent])
@@ -60,31 +58,18 @@ def serve(settings: Settings) -> int:
     return 0
 
 
-def _end_strays(state_dir: Path) -> None:
-    """A host agent whose Pileus was killed takes a moment to notice; two agents would get into each other's way."""
-    for process in state.processes(state_dir):
-        if process.pid != os.getpid():
-            end(process, 10)
-
-
 def _machine(settings: Settings) -> Machine | None:
     """In real mode this machine's daemons, running."""
     if settings.mode == "sim":
         return None
     from pileus.operate.machine import Machine
-    from pileus.supervise.host_network import BadInterface
-    from pileus.supervise.supervisor import StartFailed
 
-    machine = Machine(settings)
-    try:
-        machine.start()
-    except (StartFailed, BadInterface, OSError) as error:
-        raise OptionError(f"This machine's daemons could not be started. {error}") from None
-    return machine
+    return Machine(settings).started()
 
 
-def _agent(settings: Settings, surroundings: Sequence[str]) -> Child:
+def _agent(settings: Settings, machine: Machine | None) -> Child:
     """The host agent of this machine."""
-    state_dir = settings.state_dir
-    command = [sys.executable, "-m", "pileus.node", "--state-dir", str(state_dir), "--url", settings.url]
-    return Child("the host agent", [*command, *surroundings], state_dir / "log" / "agent.log")
+    arguments = machine.agent_arguments() if machine else ["--sim", str(settings.sim_hosts)]
+    if settings.secure:
+        arguments += ["--authority", str(settings.tls / "ca.pem"), *underlay.agent_arguments(settings.host)]
+    return host_agent(settings.state_dir, settings.url, arguments)

@@ -6,15 +6,20 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from types import FrameType
 
 import uvicorn
 
 from pileus.core.config import Settings
-from pileus.core.connection import Connection
 from pileus.core.dispatch import App
+from pileus.core.tls import PeerConnection
+from pileus.operate.certificates import Certificates
 from pileus.operate.child import Child
+
+LOOK_AT_CERTIFICATES = 60.0
+"""Seconds between two looks whether they end soon."""
 
 
 class Server(uvicorn.Server):
@@ -22,13 +27,15 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: App, settings: Settings, children: Sequence[Child] = (), parent: int | None = None) -> None:
         self._children, self._parent = children, parent
+        self._certificates = Certificates(settings, app.db) if settings.secure else None
         super().__init__(
             uvicorn.Config(
                 app.asgi,
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http=Connection,
+                http=PeerConnection,
+                ssl_context_factory=self._certificates.factory() if self._certificates else None,
                 ws="websockets-sansio",
                 lifespan="off",
                 log_level="warning",
@@ -48,8 +55,12 @@ class Server(uvicorn.Server):
             watcher.cancel()
 
     async def _watch(self) -> None:
+        looked = time.monotonic()
         while not self.should_exit:
             await asyncio.sleep(1.0)
+            if self._certificates and time.monotonic() - looked > LOOK_AT_CERTIFICATES:
+                await asyncio.to_thread(self._certificates.look)
+                looked = time.monotonic()
             for child in self._children:
                 await asyncio.to_thread(child.look)
             if self._parent is not None and os.getppid() != self._parent:

@@ -146,7 +146,7 @@ def processes(state_dir: Path) -> list[psutil.Process]:
     for each in psutil.process_iter(["cmdline", "create_time"]):
         words = each.info["cmdline"] or []
         module, ours = words[1:3], words[3:]
-        if ours[:1] == ["serve"]:
+        if ours[:1] in (["serve"], ["attend"]):
             ours = ours[1:]
         if module in (["-m", "pileus"], ["-m", "pileus.node"]) and ours[:2] == ["--state-dir", str(state_dir)]:
             found.append(each)

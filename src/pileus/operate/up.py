@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from pileus.core.config import Settings
-from pileus.operate import access, options, state
+from pileus.operate import access, membership, options, state
 from pileus.operate.down import end
 from pileus.operate.options import OptionError
 
@@ -73,6 +74,10 @@ def foreground(settings: Settings) -> int:
 
 def check_machine(settings: Settings) -> None:
     """Raises OptionError where something here does not allow a start; changes nothing."""
+    if (member := membership.read(settings.state_dir)) is not None:
+        raise OptionError(
+            f"{settings.state_dir} is that of host {member.name} in the cloud at {member.url}: start it by 'pileus join'."
+        )
     state.check(settings.state_dir, settings.mode)
     options.check_port_free(settings)
     if settings.mode == "real":
@@ -142,14 +147,15 @@ def _undo(settings: Settings, before: set[int]) -> None:
         purge.stop(settings.state_dir)
 
 
-def start(settings: Settings) -> None:
+def start(settings: Settings, command: str = "serve", ready: Callable[[Settings], bool] | None = None) -> None:
+    """Start the process that serves, or another command of ours, and wait until it is ready. Raises OptionError."""
     log, failure = log_file(settings.state_dir), state.failure_file(settings.state_dir)
     failure.unlink(missing_ok=True)
     environment = {"MALLOC_ARENA_MAX": "2"} | os.environ  # many threads, little memory: glibc keeps an arena for each
     environment["PILEUS_SETTINGS"] = msgspec.json.encode(settings, enc_hook=str).decode()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pileus", "serve", "--state-dir", str(settings.state_dir)],
+            [sys.executable, "-m", "pileus", command, "--state-dir", str(settings.state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -157,13 +163,13 @@ def start(settings: Settings) -> None:
             start_new_session=True,
             cwd="/",
         )
-    _wait(settings, process)
+    _wait(settings, process, ready or answers)
 
 
-def _wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+def _wait(settings: Settings, process: subprocess.Popen[bytes], ready: Callable[[Settings], bool]) -> None:
     log, failure = log_file(settings.state_dir), state.failure_file(settings.state_dir)
     deadline = time.monotonic() + PATIENCE
-    while not answers(settings):
+    while not ready(settings):
         if process.poll() is not None:
             if failure.exists():
                 raise OptionError(failure.read_text())
@@ -175,7 +181,9 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
 
 def answers(settings: Settings) -> bool:
     try:
-        with urllib.request.urlopen(f"{settings.url}/identity/v3", timeout=2) as answer:
+        # Nothing is told and nothing believed here: whose certificate it shows does not matter.
+        anybody = ssl._create_unverified_context() if settings.secure else None
+        with urllib.request.urlopen(f"{settings.url}/identity/v3", timeout=2, context=anybody) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

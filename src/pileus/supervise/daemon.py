@@ -26,6 +26,7 @@ class Daemon:
     `alive` asks the daemon something, for so many seconds at most, and raises OSError where no answer came; a daemon
     is up when it answers first. `prepare` runs before each start. `mounts` maps paths that the daemon has compiled in
     to files and directories of ours; it sees them in a mount namespace of its own. `keeper`: see keeper.py.
+    `ready` makes what the daemon forgets when it ends; it runs whenever the daemon has come to answer.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Daemon:
     prepare: Callable[[], None] = lambda: None
     mounts: Mapping[str, Path] = field(default_factory=dict)
     keeper: bool = False
+    ready: Callable[[], None] = lambda: None
 
     def start(self, state_dir: Path) -> "subprocess.Popen[bytes]":
         self.prepare()

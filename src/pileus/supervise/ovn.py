@@ -1,12 +1,18 @@
 """OVN: the central part (northbound and southbound databases, northd) and the part of each host (ovn-controller)."""
 
+import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pileus.core.config import bracketed
+from pileus.core.tls import Folder
 from pileus.supervise import ask, ovs, ovsdb
 from pileus.supervise.daemon import Daemon
 from pileus.supervise.ovsdb import LOG_TO_STDERR
 
+PROBE_INTERVAL = 30000
+"""Milliseconds of silence after which the southbound database and a host ask each other for a sign of life."""
 SCHEMAS = Path("/usr/share/ovn")
 _LISTENERS = "--remote=db:OVN_{0},{1}_Global,connections"
 _TLS = (
@@ -67,16 +73,19 @@ class Chassis:
     encap_ip: str = "127.0.0.1"
     southbound: str = ""
     """Where the southbound database listens (`ssl:192.0.2.1:6642`); empty: this state directory's own."""
+    tls: Folder | None = None
+    """What it shows there; its common name must be the system id."""
 
 
 def host_daemons(state_dir: Path, chassis: Chassis) -> list[Daemon]:
     """ovn-controller. Its settings and its bridge are there before it starts: without a system-id it crashes (seen
     with 23.03), without a bridge it waits a second."""
     pid_file = run_dir(state_dir) / "ovn-controller.pid"
+    shown = _shown(chassis.tls) if chassis.tls else ()
     return [
         Daemon(
             name="ovn-controller",
-            argv=("ovn-controller", ovs.connection(state_dir), f"--pidfile={pid_file}", *LOG_TO_STDERR),
+            argv=("ovn-controller", ovs.connection(state_dir), f"--pidfile={pid_file}", *shown, *LOG_TO_STDERR),
             log=state_dir / "log/ovn-controller.log",
             alive=lambda timeout: ask.json_rpc(controller_control(state_dir), "version", timeout),
             after=("ovs-vswitchd",),
@@ -84,6 +93,26 @@ def host_daemons(state_dir: Path, chassis: Chassis) -> list[Daemon]:
             prepare=lambda: _prepare_controller(state_dir, chassis),
         )
     ]
+
+
+def listen(state_dir: Path, address: str, port: int, tls: Folder) -> None:
+    """Let the southbound database take other hosts' connections: with certificates, each for its own chassis alone."""
+    wanted = {"target": f"pssl:{port}:{bracketed(address)}", "role": "ovn-controller"}
+    columns = [f"{name}={json.dumps(value)}" for name, value in wanted.items()]
+    command = [
+        "ovn-sbctl", f"--db={southbound(state_dir)}", "--timeout=10",
+        *("set-ssl", str(tls.key), str(tls.certificate), str(tls.authority), "--"),
+        *("--id=@hosts", "create", "Connection", *columns, f"inactivity_probe={PROBE_INTERVAL}", "--"),
+        *("set", "SB_Global", ".", "connections=@hosts"),
+    ]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        raise OSError(f"{' '.join(command)} failed: {run.stderr.strip()}")
+
+
+def _shown(tls: Folder) -> tuple[str, ...]:
+    """Certificate files, which OVN's programs read again when they change."""
+    return f"--private-key={tls.key}", f"--certificate={tls.certificate}", f"--ca-cert={tls.authority}"
 
 
 def controller_control(state_dir: Path) -> Path:
@@ -104,6 +133,7 @@ def _prepare_controller(state_dir: Path, chassis: Chassis) -> None:
         "ovn-bridge-datapath-type": ovs.datapath_type(state_dir),
         "ovn-encap-type": "geneve",
         "ovn-encap-ip": chassis.encap_ip,
+        "ovn-remote-probe-interval": str(PROBE_INTERVAL),
     }
     ovs.set_external_ids(state_dir, settings)
     ovs.ensure_bridge(state_dir, ovs.INTEGRATION_BRIDGE, "fail_mode=secure")

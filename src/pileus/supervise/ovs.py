@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from socket import if_nameindex
 
@@ -37,7 +37,8 @@ def environment(state_dir: Path) -> dict[str, str]:
     }
 
 
-def daemons(state_dir: Path) -> list[Daemon]:
+def daemons(state_dir: Path, ready: Callable[[], None] = lambda: None) -> list[Daemon]:
+    """`ready`: what to do whenever ovs-vswitchd has started."""
     log_dir, control = state_dir / "log", run_dir(state_dir) / "ovs-vswitchd.ctl"
     switch = Daemon(
         name="ovs-vswitchd",
@@ -47,6 +48,7 @@ def daemons(state_dir: Path) -> list[Daemon]:
         after=("ovsdb",),
         env=environment(state_dir),
         prepare=lambda: _refuse_second_switch(state_dir),
+        ready=ready,
     )
     socket = run_dir(state_dir) / "db.sock"
     return [ovsdb.server("ovsdb", state_dir / "ovs/conf.db", SCHEMA, socket, log_dir), switch]

@@ -197,7 +197,7 @@ class _Charge:
         found = self.daemon.running(self.state_dir)
         if found and found.argv == self.daemon.argv and not (self._ask() and self._ask()):
             self._hold(found)
-            self._become(State.RUNNING)
+            self._ready()
         elif found:
             process.end([found])
 
@@ -211,7 +211,8 @@ class _Charge:
             self._silent_since = None
             if self.state is State.STARTING:
                 self._hold(self.daemon.running(self.state_dir) or self.process)
-            if self.state is not State.RUNNING:
+                self._ready()
+            elif self.state is not State.RUNNING:
                 self._become(State.RUNNING)
             elif self._failures and time.monotonic() - self._changed > CALM_AFTER:
                 self._failures = 0
@@ -240,6 +241,16 @@ class _Charge:
             return
         self._hold(found)
         self._become(State.STARTING)
+
+    def _ready(self) -> None:
+        try:
+            self.daemon.ready()
+        except OSError as error:
+            assert self.process
+            self.process.signal(signal.SIGKILL)
+            self._failed(str(error))
+            return
+        self._become(State.RUNNING)
 
     def _ask(self) -> str | None:
         """None if it answers, otherwise what was wrong."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from pileus.core.errors import ServiceUnavailable
+from pileus.core.tls import Folder
 from pileus.services.compute.rules.console import Place
 
 TOKEN_HEADER = "X-Pileus-Host-Token"
@@ -20,13 +22,22 @@ MAX_LOG = 1 << 20
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
-def console_log(place: Place, limit: int = MAX_LOG) -> bytes:
+def get(place: Place, tls: Path, what: str, **parameters: int) -> httpx.Response:
+    """What the agent of a guest's host answers; `tls` is the folder of our certificates. Raises httpx.HTTPError, OSError."""
+    url = f"{place.url}/guests/{place.guest_id}/{what}"
+    headers = {TOKEN_HEADER: place.proof}
+    if not place.url.startswith("https:"):
+        return httpx.get(url, params=parameters, headers=headers, timeout=_TIMEOUT).raise_for_status()
+    with httpx.Client(verify=Folder(tls).client_context(), timeout=_TIMEOUT) as client:
+        extensions = {"sni_hostname": place.host}
+        return client.get(url, params=parameters, headers=headers, extensions=extensions).raise_for_status()
+
+
+def console_log(place: Place, tls: Path, limit: int = MAX_LOG) -> bytes:
     """The last bytes of a guest's console log. Raises ServiceUnavailable while its host does not answer."""
-    url = f"{place.url}/guests/{place.guest_id}/console-log"
     try:
-        answer = httpx.get(url, params={"limit": limit}, headers={TOKEN_HEADER: place.proof}, timeout=_TIMEOUT)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
+        answer = get(place, tls, "console-log", limit=limit)
+    except (httpx.HTTPError, OSError) as error:
         raise ServiceUnavailable(
             f"The host of instance {place.guest_id} does not give its console log: {error}"
         ) from None
@@ -34,14 +45,17 @@ def console_log(place: Place, limit: int = MAX_LOG) -> bytes:
 
 
 @asynccontextmanager
-async def vnc(place: Place) -> AsyncIterator[ClientConnection]:
+async def vnc(place: Place, tls: Path) -> AsyncIterator[ClientConnection]:
     """A connection that carries the bytes of the guest's VNC server. Raises ServiceUnavailable."""
     url = place.url.replace("http", "ws", 1) + f"/guests/{place.guest_id}/vnc"
     headers: Any = {TOKEN_HEADER: place.proof}
     protocols = [Subprotocol("binary")]
     try:
+        secured: Any = {}
+        if url.startswith("wss:"):
+            secured = {"ssl": Folder(tls).client_context(), "server_hostname": place.host}
         connection = await connect(
-            url, additional_headers=headers, subprotocols=protocols, max_size=None, open_timeout=5
+            url, additional_headers=headers, subprotocols=protocols, max_size=None, open_timeout=5, **secured
         )
     except (OSError, websockets.WebSocketException, TimeoutError) as error:
         raise ServiceUnavailable(f"The host of instance {place.guest_id} does not give its console: {error}") from None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pileus.core import notes
 from pileus.core.context import system_caller
 from pileus.core.db import Tx
-from pileus.services.compute.rules import flavors, specs
+from pileus.services.compute.rules import flavors, join, specs
 from pileus.services.compute.types.flavors import FlavorCreate
 
 FLAVORS = (
@@ -20,8 +20,12 @@ FLAVORS = (
 """Name, vCPUs, MiB of memory, GiB of disk."""
 
 
-def bootstrap(tx: Tx, hosts: Sequence[str], token: str) -> None:
-    """Let the hosts in that this Pileus starts itself. Flavors are made once: who removes them does not want them."""
+def bootstrap(tx: Tx, hosts: Sequence[str], token: str, southbound: str) -> None:
+    """Let the hosts in that this Pileus starts itself. Flavors are made once: who removes them does not want them.
+
+    `southbound`: where hosts that join find OVN's southbound database.
+    """
+    join.note_southbound(tx, southbound)
     for host in hosts:
         specs.admit(tx, host, token)
     if notes.once(tx, "compute flavors"):

@@ -252,4 +252,5 @@ chassis = sa.Table(
     sa.Column("version", Name, nullable=False),
     sa.Column("started_at", Time, nullable=False),
     sa.Column("seen_at", Time, nullable=False),
+    sa.Column("mtu", sa.Integer),  # of its underlay; none where the host has no tunnels
 )

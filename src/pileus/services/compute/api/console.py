@@ -46,10 +46,10 @@ _CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n"}
     load=servers.visible_server,
     success=200,
 )
-def show_console_output(db: Database, server: ServerRow, body: ConsoleOutput) -> dict[str, Any]:
+def show_console_output(db: Database, settings: Settings, server: ServerRow, body: ConsoleOutput) -> dict[str, Any]:
     with db.read() as tx:
         place = rules.place_of(tx, server)
-    text = agent.console_log(place).decode("utf-8", "replace").translate(_CONTROL)
+    text = agent.console_log(place, settings.tls).decode("utf-8", "replace").translate(_CONTROL)
     return {"output": last_lines(text, body.length)}
 
 
@@ -132,7 +132,7 @@ def novnc(settings: Settings) -> Path | None:
 
 
 @console_pages.websocket("/vnc/stream")
-async def stream(ws: Any, req: falcon.asgi.Request, db: Database) -> None:
+async def stream(ws: Any, req: falcon.asgi.Request, db: Database, settings: Settings) -> None:
     """The bytes between the browser and the guest's VNC server, until either side ends."""
     origin = req.get_header("Origin")
     if origin and urlsplit(origin).netloc != req.forwarded_host:
@@ -145,7 +145,7 @@ async def stream(ws: Any, req: falcon.asgi.Request, db: Database) -> None:
 
     try:
         place = await asyncio.to_thread(find)
-        async with agent.vnc(place) as guest:
+        async with agent.vnc(place, settings.tls) as guest:
             await ws.accept(subprotocol="binary" if "binary" in ws.subprotocols else None)
             await pump(ws, guest)
     except Problem as problem:

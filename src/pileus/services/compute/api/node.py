@@ -1,4 +1,4 @@
-"""The hosts' API: see pileus.node.desired. A host shows its own token; users have no business here."""
+"""The hosts' API: see pileus.node.desired. A host shows its own certificate or token; users have no business here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest, plain_shape
 from pileus.core.http import Request, Response, Service, Stream
 from pileus.core.watch import Watch
-from pileus.node.desired import HostFacts, HostStatus
-from pileus.services.compute.rules import hosts, reports, servers, specs
+from pileus.node.desired import (
+    Certificate,
+    CertificateRequest,
+    CloudAuthority,
+    HostFacts,
+    HostStatus,
+    JoinRequest,
+    Membership,
+)
+from pileus.services.compute.rules import hosts, join, reports, servers, specs
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
 from pileus.services.image import send, stores
+from pileus.services.network import rules as network
 
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False, quiet=True)
 LONGEST_WAIT = 60.0
@@ -29,6 +38,31 @@ GATHER = 0.01
 class SpecQuery(Query):
     seen: int = -1
     wait: float = 0.0
+
+
+@api.get("/authority", public=True)
+def show_authority(tx: Tx, settings: Settings) -> CloudAuthority:
+    """The certificate of the cloud's authority."""
+    certificate = join.authority_of_cloud(tx).certificate
+    return CloudAuthority(certificate=certificate, mode=settings.mode, mtu=network.underlay_mtu_in_use(tx))
+
+
+@api.post("/join", public=True)
+def join_cloud(tx: Tx, body: JoinRequest) -> Membership:
+    """A machine becomes a host, by a token."""
+    return join.join(tx, body)
+
+
+@api.post("/hosts/{host}/certificate", public=True, load=specs.known_host)
+def renew_certificate(tx: Tx, known: HostSpecRow, body: CertificateRequest) -> Certificate:
+    """A new certificate for the host's key."""
+    return join.renew(tx, known, body.request)
+
+
+@api.get("/hosts/{host}", public=True, load=specs.known_host, success=204)
+def show_host(tx: Tx, known: HostSpecRow) -> None:
+    """Whether the host has registered."""
+    hosts.host_of(tx, known.host)
 
 
 @api.put("/hosts/{host}", public=True, load=specs.known_host)

@@ -24,11 +24,13 @@ NOVNC = "novnc"
 
 
 class Place(msgspec.Struct):
-    """Where a guest's agent answers, and the proof that it is the control plane that asks."""
+    """Where a guest's agent answers, and the proof that it is the control plane that asks: empty for a host that has
+    joined, which wants to see the control plane's certificate."""
 
     url: str
     proof: str
     guest_id: str
+    host: str
 
 
 def place_of(tx: Tx, server: ServerRow) -> Place:
@@ -37,7 +39,7 @@ def place_of(tx: Tx, server: ServerRow) -> Place:
         raise Conflict(f"Instance {server.id} is not ready: its console is there when its host has started it.")
     spec = spec_store.host_spec_row(tx, server.host)
     proof = spec.token_hash if spec else ""
-    return Place(hosts.host_of(tx, server.host).agent_url, proof, server.id)
+    return Place(hosts.host_of(tx, server.host).agent_url, proof, server.id, server.host)
 
 
 def new_token(tx: Tx, caller: Caller, server: ServerRow, kind: str) -> str:

@@ -12,7 +12,7 @@ from pileus.core.context import Caller, system_caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import Conflict, NotFound
 from pileus.node.desired import HostFacts
-from pileus.services.compute.store import aggregates
+from pileus.services.compute.store import aggregates, host_spec
 from pileus.services.compute.store import hosts as store
 from pileus.services.compute.store import servers as server_store
 from pileus.services.compute.store.hosts import HostRow
@@ -51,6 +51,7 @@ def register(tx: Tx, facts: HostFacts, settings: Settings) -> HostRow:
     else:
         store.update(tx, facts.host, values)
     network.see_host(tx, facts.host, facts.address, facts.version)
+    network.note_mtu(tx, facts.host, facts.mtu)
     row = host_of(tx, facts.host)
     inventories = {
         "VCPU": Inventory(total=facts.vcpus, max_unit=facts.vcpus, allocation_ratio=settings.cpu_ratio),
@@ -145,7 +146,8 @@ def force_down(tx: Tx, caller: Caller, row: HostRow, forced_down: bool) -> HostR
 
 
 def delete(tx: Tx, caller: Caller, row: HostRow) -> None:
-    """Forget a host that has no servers. One whose agent still runs registers again by itself."""
+    """Forget a host that has no servers. One that this Pileus starts itself registers again where its agent runs; one
+    that has joined is let in no more, until it joins again."""
     servers = server_store.servers_on_host(tx, row.name)
     if servers:
         raise Conflict(
@@ -155,5 +157,7 @@ def delete(tx: Tx, caller: Caller, row: HostRow) -> None:
     placement.remove_provider(tx, row.id)
     network.forget_host(tx, row.name)
     aggregates.forget_host(tx, row.name)
+    host_spec.forget_joined(tx, row.name)
     store.delete(tx, row.name)
+    tx.wake(f"host:{row.name}")
     events.record(tx, caller, "compute", "delete", "host", row.name)

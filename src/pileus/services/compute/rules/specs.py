@@ -12,6 +12,7 @@ import msgspec
 from pileus.core.db import Database, Tx
 from pileus.core.errors import Forbidden, NotFound, Unauthorized
 from pileus.core.http import Request
+from pileus.core.tls import Peer
 from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk, proof
 from pileus.services.compute import states
 from pileus.services.compute.rules import documents
@@ -22,6 +23,7 @@ from pileus.services.compute.store.servers import ServerRow
 from pileus.services.network import rules as network
 
 TOKEN_HEADER = "x-pileus-host-token"
+_WHO = "A host shows its certificate, or its token in X-Pileus-Host-Token."
 
 
 def admit(tx: Tx, host: str, token: str | None = None) -> str:
@@ -32,23 +34,34 @@ def admit(tx: Tx, host: str, token: str | None = None) -> str:
 
 
 def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
-    """The host that asks, by the token in X-Pileus-Host-Token. Raises Unauthorized or Forbidden."""
+    """The host that asks, by its certificate or by its token. Raises Unauthorized or Forbidden."""
+    row = store.host_spec_row(tx, host)
+    if request.peer is not None:
+        if row is None or not _is(request.peer, row):
+            raise Forbidden(f"The certificate of '{request.peer.name}' is not that of a host '{host}' of this cloud.")
+        return row
     token = request.headers.get(TOKEN_HEADER)
     if not token:
-        raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
-    row = store.host_spec_row(tx, host)
+        raise Unauthorized(_WHO)
     if row is None or not hmac.compare_digest(row.token_hash, proof(token)):
         raise Forbidden(f"The token is not the one of host '{host}': let the host in with `pileus join`.")
     return row
 
 
 def any_known_host(tx: Tx, request: Request) -> HostSpecRow:
-    """One of the hosts, by its token alone."""
+    """One of the hosts, by its certificate or its token alone. Raises Unauthorized or Forbidden."""
+    if request.peer is not None:
+        return known_host(tx, request.peer.name, request)
     token = request.headers.get(TOKEN_HEADER)
     row = store.row_of_token(tx, proof(token)) if token else None
     if row is None:
-        raise Unauthorized("A host shows its token in X-Pileus-Host-Token.")
+        raise Unauthorized(_WHO)
     return row
+
+
+def _is(peer: Peer, row: HostSpecRow) -> bool:
+    """The certificate is of the very key with which the host joined: one of a host removed since opens nothing."""
+    return peer.role == "host" and peer.name == row.host and peer.key_hash == row.key_hash
 
 
 def host_spec(tx: Tx, host: str) -> HostSpec:

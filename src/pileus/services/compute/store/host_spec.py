@@ -1,4 +1,4 @@
-"""Rows of the talk with hosts: token, revision of the last spec."""
+"""Rows of the talk with hosts: token or key, revision of the last spec."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class HostSpecRow(msgspec.Struct):
     token_hash: str
     revision: int
     digest: str
+    key_hash: str | None = None
 
 
 def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
@@ -32,6 +33,16 @@ def set_token(tx: Tx, host: str, token_hash: str) -> None:
     """Let the host in with this token, and no longer with the one before."""
     if not tx.update(host_specs, host_specs.c.host == host, {"token_hash": token_hash}):
         tx.insert(host_specs, HostSpecRow(host, token_hash, 0, ""))
+
+
+def set_key(tx: Tx, host: str, key_hash: str) -> None:
+    """Let the host in with this key, and no longer with the one before. No token opens it."""
+    if not tx.update(host_specs, host_specs.c.host == host, {"key_hash": key_hash}):
+        tx.insert(host_specs, HostSpecRow(host, "", 0, "", key_hash))
+
+
+def forget_joined(tx: Tx, host: str) -> None:
+    tx.delete(host_specs, (host_specs.c.host == host) & host_specs.c.key_hash.is_not(None))
 
 
 def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int:

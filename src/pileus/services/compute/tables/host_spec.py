@@ -11,5 +11,9 @@ host_specs = sa.Table(
     sa.Column("token_hash", Id, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("digest", Id, nullable=False),
+    sa.Column("key_hash", Id),
 )
-"""`revision` counts the different specs that were given to the host; `digest` is of the last one."""
+"""`revision` counts the different specs that were given to the host; `digest` is of the last one.
+
+A host shows its token, of which the hash stands here, or, where it has joined, a certificate for the key of `key_hash`.
+"""

@@ -12,10 +12,10 @@ from pileus.services.network.rules.bindings import (
     set_security_groups,
     unbind_port,
 )
-from pileus.services.network.rules.chassis import forget_host, see_host
+from pileus.services.network.rules.chassis import forget_host, note_mtu, see_host
 from pileus.services.network.rules.floating_ips import associate as associate_floating_ip
 from pileus.services.network.rules.metadata import metadata_ports
-from pileus.services.network.rules.networks import default_networks, visible_network
+from pileus.services.network.rules.networks import default_networks, underlay_mtu_in_use, visible_network
 from pileus.services.network.rules.ports import create_port, delete_port, visible_port
 from pileus.services.network.rules.security_groups import visible_security_group
 from pileus.services.network.types.ports import FixedIp, FixedIpWish, PortDetail, PortWish
@@ -40,6 +40,7 @@ __all__ = [
     "floating_ip_at",
     "forget_host",
     "metadata_ports",
+    "note_mtu",
     "port_of",
     "port_wired",
     "ports_of_devices",
@@ -48,6 +49,7 @@ __all__ = [
     "see_host",
     "set_security_groups",
     "unbind_port",
+    "underlay_mtu_in_use",
     "visible_network",
     "visible_port",
     "visible_security_group",

@@ -17,7 +17,12 @@ from pileus.services.network.types.rows import ChassisRow
 def see_host(tx: Tx, host: str, address: str, version: str) -> None:
     """A host has registered or reported: its chassis is there and alive."""
     if not store.seen(tx, host, address, version):
-        store.insert(tx, ChassisRow(new_id(), host, address, version, tx.now, tx.now))
+        store.insert(tx, ChassisRow(new_id(), host, address, version, tx.now, tx.now, None))
+
+
+def note_mtu(tx: Tx, host: str, mtu: int | None) -> None:
+    """What the host's underlay carries; None where it has no tunnels."""
+    store.set_mtu(tx, host, mtu)
 
 
 def forget_host(tx: Tx, host: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from pileus.core.body import UNSET
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import tables
 from pileus.services.network.rules import access, metadata, quotas
+from pileus.services.network.store import chassis as chassis_store
 from pileus.services.network.store import common, nouns
 from pileus.services.network.store import networks as store
 from pileus.services.network.store import ports as port_store
@@ -18,8 +21,8 @@ from pileus.services.network.types.networks import NetworkCreate, NetworkUpdate
 from pileus.services.network.types.rows import NetworkRow
 
 UNDERLAY_MTU = 1500
-GENEVE_OVERHEAD = 58
-"""Bytes: IPv4 20, UDP 8, Geneve 16 with OVN's option, inner Ethernet 14."""
+GENEVE_OVERHEAD = {4: 58, 6: 78}
+"""Bytes, by the underlay's IP version: IP 20 or 40, UDP 8, Geneve 16 with OVN's option, inner Ethernet 14."""
 PHYSICAL_NETWORKS = ("public",)
 """Names of networks outside of Pileus that hosts are wired to (OVN's bridge mappings)."""
 ZONE = "nova"
@@ -44,7 +47,7 @@ def create_network(tx: Tx, caller: Caller, wish: NetworkCreate) -> NetworkRow:
         admin_state_up=wish.admin_state_up,
         external=external,
         is_default=_as_default(tx, external, wish.is_default is True),
-        mtu=_mtu(kind, wish.mtu or 0),
+        mtu=_mtu(tx, kind, wish.mtu or 0),
         port_security_enabled=wish.port_security_enabled is not False,
         dns_domain=wish.dns_domain or "",
         availability_zone_hints=zone_hints(wish.availability_zone_hints or []),
@@ -70,7 +73,7 @@ def update_network(tx: Tx, caller: Caller, network: NetworkRow, body: NetworkUpd
     if body.description is not UNSET:
         values["description"] = body.description or ""
     if body.mtu is not UNSET:
-        values["mtu"] = _mtu(network.network_type, body.mtu or 0)
+        values["mtu"] = _mtu(tx, network.network_type, body.mtu or 0)
     if body.router_external is not UNSET and body.router_external != network.external:
         values["external"] = _made_external(tx, network, body.router_external is True)
     if body.is_default is not UNSET:
@@ -157,12 +160,27 @@ def _unshare(tx: Tx, network: NetworkRow) -> None:
         )
 
 
-def largest_mtu(kind: str) -> int:
-    return UNDERLAY_MTU - GENEVE_OVERHEAD if kind == "geneve" else UNDERLAY_MTU
+def largest_mtu(tx: Tx, kind: str) -> int:
+    """What every host's underlay carries, less the tunnel's header (story W07)."""
+    if kind != "geneve":
+        return UNDERLAY_MTU
+    underlays = chassis_store.underlays(tx)
+    return min((mtu - _overhead(address) for address, mtu in underlays), default=UNDERLAY_MTU - GENEVE_OVERHEAD[4])
 
 
-def _mtu(kind: str, wanted: int) -> int:
-    largest = largest_mtu(kind)
+def underlay_mtu_in_use(tx: Tx) -> int:
+    """What an underlay must carry for the tunnelled networks that are there; 0 without any."""
+    overhead = max((_overhead(address) for address, _ in chassis_store.underlays(tx)), default=GENEVE_OVERHEAD[4])
+    most = store.largest_mtu_of(tx, "geneve")
+    return most + overhead if most else 0
+
+
+def _overhead(address: str) -> int:
+    return GENEVE_OVERHEAD[ip_address(address).version]
+
+
+def _mtu(tx: Tx, kind: str, wanted: int) -> int:
+    largest = largest_mtu(tx, kind)
     if wanted and not 68 <= wanted <= largest:
         raise BadRequest(
             f"Invalid input for mtu: {wanted} is not within 68 and {largest}, the most that a {kind} network can carry.",

@@ -18,6 +18,16 @@ def insert(tx: Tx, row: ChassisRow) -> None:
     tx.insert_new(chassis, row)
 
 
+def set_mtu(tx: Tx, host: str, mtu: int | None) -> None:
+    tx.update(chassis, chassis.c.host == host, {"mtu": mtu})
+
+
+def underlays(tx: Tx) -> list[tuple[str, int]]:
+    """Address and MTU of each host that has tunnels."""
+    found = sa.select(chassis.c.address, chassis.c.mtu).where(chassis.c.mtu.is_not(None))
+    return [(address, mtu) for address, mtu in tx.execute(found)]
+
+
 def delete(tx: Tx, host: str) -> None:
     tx.delete(chassis, chassis.c.host == host)
 

@@ -31,6 +31,11 @@ def seen(tx: Tx, network_id: str, project_id: str | None) -> NetworkRow | None:
     return tx.row(NetworkRow, sa.select(networks).where(networks.c.id == network_id, seen_by(project_id)))
 
 
+def largest_mtu_of(tx: Tx, kind: str) -> int:
+    """Of all networks of a type; 0 where there are none."""
+    return int(tx.scalar(sa.select(sa.func.max(networks.c.mtu)).where(networks.c.network_type == kind)) or 0)
+
+
 def subnet_ids(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {network_id: [] for network_id in ids}
     if ids:

@@ -224,3 +224,4 @@ class ChassisRow(msgspec.Struct):
     version: str
     started_at: datetime
     seen_at: datetime
+    mtu: int | None

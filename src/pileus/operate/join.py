@@ -1,0 +1,203 @@
+"""`pileus join`: make this machine a host of a cloud, or start it again as the host that it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import structlog
+
+from pileus.core import authority, logs
+from pileus.core.config import Settings, host_name
+from pileus.core.tls import Folder, trusting
+from pileus.node.client import ControlPlane, Refused
+from pileus.node.desired import CloudAuthority, JoinRequest
+from pileus.operate import membership, options, state, underlay, up
+from pileus.operate.child import host_agent, look_after
+from pileus.operate.down import end_strays
+from pileus.operate.membership import Member
+from pileus.operate.options import OptionError
+
+log = structlog.get_logger("pileus.host")
+_TOKEN = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{48}")
+_REGISTERS_WITHIN = 30.0
+"""Seconds until a new host that the control plane has not heard of counts as failed."""
+
+
+def join(settings: Settings, url: str, token: str, given: bool) -> Member:
+    """Become a host of the cloud at `url`. `given`: the settings' host is this machine's address; else it is guessed.
+
+    Raises OptionError, leaving the machine as it was.
+    """
+    url = _checked_url(url)
+    if not _TOKEN.fullmatch(token):
+        raise OptionError("--token is not a join token: 'pileus host token' makes one where the cloud runs.")
+    known = membership.read(settings.state_dir)
+    if known is not None:
+        raise OptionError(f"This machine is host {known.name} of {known.url} already. 'pileus down --purge' ends that.")
+    cloud = _authority(url, token.partition(".")[0])
+    address = settings.host if given else underlay.address_towards(url)
+    wanted = Member(
+        url=url,
+        name=host_name(),
+        mode=cloud.mode,
+        address=address,
+        southbound="",
+        external_bridge=settings.external_bridge,
+        external_interface=settings.external_interface,
+    )
+    settings = wanted.settings(settings.state_dir)
+    _check_machine(settings)
+    _check_underlay(address, cloud.mtu)
+    with up.whole_or_not_at_all(settings):
+        state.prepare(settings.state_dir, settings.mode)
+        member = _let_in(settings, wanted, cloud, token)
+        membership.write(settings.state_dir, member)
+        _start(settings)
+        _wait_until_registered(settings, member)
+    return member
+
+
+def start(state_dir: Path) -> Member:
+    """As the host that this machine is; the control plane may be away. Raises OptionError."""
+    member = _member(state_dir)
+    settings = member.settings(state_dir)
+    if state.running(state_dir) is None:
+        _check_machine(settings)
+        with up.whole_or_not_at_all(settings):
+            state.prepare(state_dir, settings.mode)
+            _start(settings)
+    return member
+
+
+def foreground(state_dir: Path) -> int:
+    """The same, in this process, until it is told to end."""
+    settings = _member(state_dir).settings(state_dir)
+    if state.running(state_dir) is not None:
+        raise OptionError(f"Pileus is running in {state_dir} already.")
+    _check_machine(settings)
+    with up.whole_or_not_at_all(settings):
+        return attend(settings)
+
+
+def attend(settings: Settings) -> int:
+    """Look after this host until SIGTERM or SIGINT. Guests and their daemons stay."""
+    logs.configure()
+    member = _member(settings.state_dir)
+    state.prepare(settings.state_dir, settings.mode)
+    state.note_running(settings)
+    end_strays(settings.state_dir)
+    machine = None
+    if settings.mode == "real":
+        from pileus.operate.machine import Machine
+
+        machine = Machine(settings, member).started()
+    arguments = ["--joined", str(settings.tls), *underlay.agent_arguments(settings.host)]
+    arguments += machine.agent_arguments() if machine else ["--sim", "1"]
+    log.info("attending", host=member.name, url=member.url, pid=os.getpid())
+    try:
+        return look_after([host_agent(settings.state_dir, member.url, arguments)])
+    finally:
+        if machine:
+            machine.release()
+
+
+def _member(state_dir: Path) -> Member:
+    found = membership.read(state_dir)
+    if found is None:
+        raise OptionError(f"{state_dir} is not that of a host: 'pileus join URL --token TOKEN' makes this machine one.")
+    return found
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        good = parts.scheme == "https" and parts.hostname and (parts.port or True)
+    except ValueError:
+        good = False
+    if not good:
+        raise OptionError(f"'{url}' is not a URL of a cloud that hosts can join: https://ADDRESS:PORT.")
+    return f"https://{parts.netloc}"
+
+
+def _authority(url: str, fingerprint: str) -> CloudAuthority:
+    """Nothing is told to whoever answers, and what it says is believed only where it fits the token."""
+    try:
+        found = ControlPlane(url, "", context=ssl._create_unverified_context()).authority()
+        same = authority.fingerprint(found.certificate) == fingerprint
+    except httpx.TransportError as error:
+        raise OptionError(f"{url} does not answer: {error}.") from None
+    except (Refused, ValueError) as error:
+        raise OptionError(f"{url} is not a cloud that hosts can join: {error}.") from None
+    if not same:
+        raise OptionError(f"{url} is not the cloud that the token is for: its certificate authority is another.")
+    return found
+
+
+def _check_machine(settings: Settings) -> None:
+    if (settings.state_dir / "clouds.yaml").exists():
+        raise OptionError(
+            f"{settings.state_dir} is that of a cloud: start it by 'pileus up', or choose another --state-dir."
+        )
+    options.check(settings)
+    if not settings.secure:
+        raise OptionError(f"--address is {settings.host}: other hosts can't reach this one there.")
+    state.check(settings.state_dir, settings.mode)
+    options.check_port_free(settings)
+    if settings.mode == "real":
+        up.check_real(settings)
+
+
+def _check_underlay(address: str, needed: int) -> None:
+    name, mtu = underlay.interface_of(address), underlay.mtu_of(address)
+    if mtu is not None and mtu < needed:
+        raise OptionError(
+            f"{name}, which has the address {address}, has an MTU of {mtu}, and the cloud's networks need {needed} for "
+            "their tunnels: raise it, here and on the switches, or lower the networks' MTU first."
+        )
+
+
+def _let_in(settings: Settings, wanted: Member, cloud: CloudAuthority, token: str) -> Member:
+    """Make our key, have it certified, and keep what we are told."""
+    folder = Folder(settings.tls)
+    wish = JoinRequest(token=token, host=wanted.name, request=authority.request_for(folder.ensure_key(), wanted.name))
+    try:
+        told = ControlPlane(wanted.url, wanted.name, context=trusting(cloud.certificate)).join(wish)
+    except httpx.TransportError as error:
+        raise OptionError(f"{wanted.url} does not answer: {error}.") from None
+    except Refused as error:
+        raise OptionError(f"The cloud does not let this machine in. {error}") from None
+    folder.keep(told.certificate, cloud.certificate)
+    return msgspec.structs.replace(wanted, southbound=told.southbound)
+
+
+def _start(settings: Settings) -> None:
+    up.start(settings, "attend", _agent_listens)
+
+
+def _agent_listens(settings: Settings) -> bool:
+    try:
+        socket.create_connection((settings.host, settings.port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _wait_until_registered(settings: Settings, member: Member) -> None:
+    control = ControlPlane(member.url, member.name, context=Folder(settings.tls).client_context())
+    deadline = time.monotonic() + _REGISTERS_WITHIN
+    while not control.is_registered():
+        if time.monotonic() > deadline:
+            agent_log = settings.state_dir / "log" / "agent.log"
+            raise OptionError(
+                f"The host agent runs, but has not registered within {_REGISTERS_WITHIN:.0f} s. The last lines of "
+                f"{agent_log}:\n{up.last_words(agent_log)}"
+            )
+        time.sleep(0.05)

@@ -1,0 +1,51 @@
+"""STATE/host.json: of which cloud this machine is a host, and as whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pileus.core.config import AGENT_PORT, Settings
+from pileus.operate.state import write_private
+
+
+class Member(msgspec.Struct, kw_only=True, frozen=True):
+    url: str
+    """Of the control plane."""
+    name: str
+    mode: Literal["real", "sim"]
+    address: str
+    """Ours, for tunnels and for the control plane's questions."""
+    southbound: str
+    """OVN's southbound database; empty for a simulated host."""
+    external_bridge: str
+    external_interface: str | None
+
+    def settings(self, state_dir: Path) -> Settings:
+        """For what `pileus up` and this host do alike."""
+        return Settings(
+            state_dir=state_dir,
+            mode=self.mode,
+            host=self.address,
+            port=AGENT_PORT,
+            external_bridge=self.external_bridge,
+            external_interface=self.external_interface,
+        )
+
+
+def read(state_dir: Path) -> Member | None:
+    """None for a machine that is no cloud's host, or whose file is damaged."""
+    try:
+        return msgspec.json.decode(_file(state_dir).read_bytes(), type=Member)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write(state_dir: Path, member: Member) -> None:
+    write_private(_file(state_dir), msgspec.json.encode(member).decode())
+
+
+def _file(state_dir: Path) -> Path:
+    return state_dir / "host.json"
