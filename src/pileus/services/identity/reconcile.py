@@ -6,6 +6,7 @@ from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.reconcile import Reconciler
 from pileus.services.identity.rules import compliance, oauth1, sealing, tokens
+from pileus.services.identity.store import federation
 
 HOUR = 3600.0
 
@@ -16,6 +17,7 @@ def reconcilers(db: Database, settings: Settings) -> list[Reconciler]:
             tokens.tidy(tx)
             oauth1.tidy(tx)
             compliance.disable_idle(tx, settings)
+            federation.forget(tx)
 
     def seal() -> None:
         sealed = False

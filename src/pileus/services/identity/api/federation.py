@@ -96,7 +96,7 @@ def update_identity_provider(
 
 @api.delete(PROVIDER, policy="identity:delete_identity_provider", load=provider_of_path)
 def delete_identity_provider(tx: Tx, caller: Caller, provider: IdentityProviderRow) -> None:
-    resources.remove(tx, caller, provider)
+    rules.delete_provider(tx, caller, provider)
 
 
 @api.get(PROVIDER + "/protocols", policy="identity:list_protocols", load=provider_of_path)
@@ -127,7 +127,7 @@ def update_protocol(
 
 @api.delete(PROTOCOL, policy="identity:delete_protocol", load=protocol_of_path)
 def delete_protocol(tx: Tx, caller: Caller, protocol: ProtocolRow) -> None:
-    resources.remove(tx, caller, protocol)
+    rules.delete_protocol(tx, caller, protocol)
 
 
 @api.get(MAPPINGS, policy="identity:list_mappings")

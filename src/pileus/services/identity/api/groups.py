@@ -7,7 +7,7 @@ import msgspec
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request
-from pileus.services.identity.api.users import user_shown
+from pileus.services.identity.api.users import users_shown
 from pileus.services.identity.rules import resources
 from pileus.services.identity.rules import users as rules
 from pileus.services.identity.rules.targets import Target, home_domain, own_domain, target_group
@@ -73,10 +73,9 @@ def delete_group(tx: Tx, caller: Caller, group: GroupRow) -> None:
 
 @api.get("/groups/{group_id}/users", policy="identity:list_users_in_group", load=group_of_path, target=target_group)
 def list_members(tx: Tx, caller: Caller, request: Request, group: GroupRow) -> dict[str, Any]:
-    found, more = rows.page(
-        tx, UserRow, request.query, store.in_group(group.id), *store.expiring(request.query), domain_id=caller.domain_id
-    )
-    return listed(request, "users", [user_shown(request, row) for row in found], more)
+    wanted = [store.in_group(group.id, tx.now), *store.expiring(request.query)]
+    found, more = rows.page(tx, UserRow, request.query, *wanted, domain_id=caller.domain_id)
+    return listed(request, "users", users_shown(tx, request, found), more)
 
 
 MEMBER = "/groups/{group_id}/users/{user_id}"

@@ -1,9 +1,12 @@
 """Users and their passwords."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from msgspec import UNSET
 
+from pileus.core.body import micros
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
@@ -12,10 +15,11 @@ from pileus.services.identity.rules import assignments, resources
 from pileus.services.identity.rules import users as rules
 from pileus.services.identity.rules.targets import Target, own_domain, target_user
 from pileus.services.identity.service import api
+from pileus.services.identity.store import federation, rows
 from pileus.services.identity.store import projects as project_store
-from pileus.services.identity.store import rows
 from pileus.services.identity.store import users as store
 from pileus.services.identity.types.base import listed, shown
+from pileus.services.identity.types.federation import FederatedUser
 from pileus.services.identity.types.users import GroupRow, PasswordChange, UserCreate, UserRow, UserUpdate
 
 
@@ -28,27 +32,42 @@ def target_new_user(body: UserCreate) -> Target:
     return {"target.user.domain_id": body.domain_id}
 
 
-def user_shown(request: Request, row: UserRow) -> dict[str, Any]:
-    default = {"default_project_id": row.default_project_id} if row.default_project_id else {}
-    return shown(request, row, **default)
+def users_shown(tx: Tx, request: Request, found: Sequence[UserRow]) -> list[dict[str, Any]]:
+    links = federation.links_of(tx, [row.id for row in found])
+    return [_shown(request, row, links.get(row.id, ())) for row in found]
+
+
+def _shown(request: Request, row: UserRow, links: Sequence[FederatedUser]) -> dict[str, Any]:
+    more: dict[str, Any] = {"default_project_id": row.default_project_id} if row.default_project_id else {}
+    if links:
+        more["federated"] = [
+            {"idp_id": provider_id, "protocols": [{"protocol_id": x.protocol, "unique_id": x.unique_id} for x in every]}
+            for provider_id, every in groupby(links, key=lambda link: link.identity_provider_id)
+        ]
+    return shown(request, row, **more)
+
+
+def _user_shown(tx: Tx, request: Request, row: UserRow) -> dict[str, Any]:
+    return {"user": users_shown(tx, request, [row])[0]}
 
 
 @api.get("/users", policy="identity:list_users", target=own_domain)
 def list_users(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
-    found, more = rows.page(tx, UserRow, request.query, *store.expiring(request.query), domain_id=caller.domain_id)
-    return listed(request, "users", [user_shown(request, row) for row in found], more)
+    wanted = [*store.expiring(request.query), *federation.filters(dict(request.query))]
+    found, more = rows.page(tx, UserRow, request.query, *wanted, domain_id=caller.domain_id)
+    return listed(request, "users", users_shown(tx, request, found), more)
 
 
 @api.post("/users", policy="identity:create_user", target=target_new_user, success=201)
 def create_user(db: Database, settings: Settings, caller: Caller, request: Request, body: UserCreate) -> dict[str, Any]:
     password_hash = rules.accepted(settings, body.password)
     with db.write() as tx:
-        return {"user": user_shown(request, rules.create_user(tx, settings, caller, body, password_hash))}
+        return _user_shown(tx, request, rules.create_user(tx, settings, caller, body, password_hash))
 
 
 @api.get("/users/{user_id}", policy="identity:get_user", load=user_of_path, target=target_user)
 def show_user(tx: Tx, request: Request, user: UserRow) -> dict[str, Any]:
-    return {"user": user_shown(request, user)}
+    return _user_shown(tx, request, user)
 
 
 @api.patch("/users/{user_id}", policy="identity:update_user", load=user_of_path, target=target_user)
@@ -57,7 +76,7 @@ def update_user(
 ) -> dict[str, Any]:
     password_hash = rules.accepted(settings, body.password if body.password is not UNSET else None)
     with db.write() as tx:
-        return {"user": user_shown(request, rules.update_user(tx, settings, caller, user.id, body, password_hash))}
+        return _user_shown(tx, request, rules.update_user(tx, settings, caller, user.id, body, password_hash))
 
 
 @api.delete("/users/{user_id}", policy="identity:delete_user", load=user_of_path, target=target_user)
@@ -72,8 +91,10 @@ def change_password(db: Database, settings: Settings, caller: Caller, user_id: s
 
 @api.get("/users/{user_id}/groups", policy="identity:list_groups_for_user", load=user_of_path, target=target_user)
 def list_user_groups(tx: Tx, caller: Caller, request: Request, user: UserRow) -> dict[str, Any]:
-    found, more = rows.page(tx, GroupRow, request.query, store.of_user(user.id), domain_id=caller.domain_id)
-    return listed(request, "groups", [shown(request, row) for row in found], more)
+    found, more = rows.page(tx, GroupRow, request.query, store.of_user(user.id, tx.now), domain_id=caller.domain_id)
+    ends = {one.group_id: micros(one.expires_at) for one in federation.memberships_of(tx, user.id)}
+    every = [shown(request, row, membership_expires_at=ends.get(row.id)) for row in found]
+    return listed(request, "groups", every, more)
 
 
 @api.get("/users/{user_id}/projects", policy="identity:list_user_projects", load=user_of_path, target=target_user)

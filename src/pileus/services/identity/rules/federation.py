@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, NotFound
 from pileus.services.identity.rules import mapping, resources
+from pileus.services.identity.rules import users as user_rules
 from pileus.services.identity.rules.assignments import found_domain
 from pileus.services.identity.store import federation as store
 from pileus.services.identity.store import rows
@@ -23,6 +27,7 @@ from pileus.services.identity.types.federation import (
     ServiceProviderUpdate,
 )
 from pileus.services.identity.types.projects import DomainRow
+from pileus.services.identity.types.users import UserRow
 
 _THERE = "There is such a thing with the id '{id}' already."
 _RELAY_STATE_PREFIX = "ss:mem:"
@@ -56,11 +61,30 @@ def update_provider(
     tx: Tx, caller: Caller, provider: IdentityProviderRow, body: IdentityProviderUpdate
 ) -> IdentityProviderRow:
     values = resources.wishes(body)
+    if "authorization_ttl" in values:
+        store.set_ttl(tx, provider.id, timedelta(minutes=values["authorization_ttl"] or 0))
     if "remote_ids" in values:
         store.set_remote_ids(tx, provider.id, dict.fromkeys(values.pop("remote_ids") or ()))
     if "enabled" in values:
         values["enabled"] = bool(values["enabled"])
     return resources.change(tx, caller, provider, values)
+
+
+def delete_provider(tx: Tx, caller: Caller, provider: IdentityProviderRow) -> None:
+    """With the users who had no other way to log in: by another provider of that id they would be somebody else."""
+    _remove_users(tx, caller, store.only_by(tx, identity_provider_id=provider.id))
+    resources.remove(tx, caller, provider)
+
+
+def delete_protocol(tx: Tx, caller: Caller, protocol: ProtocolRow) -> None:
+    """With the users who had no other way to log in."""
+    _remove_users(tx, caller, store.only_by(tx, id=protocol.id))
+    resources.remove(tx, caller, protocol)
+
+
+def _remove_users(tx: Tx, caller: Caller, user_ids: Iterable[str]) -> None:
+    for user_id in user_ids:
+        user_rules.delete_user(tx, caller, resources.find(tx, UserRow, user_id))
 
 
 def create_mapping(tx: Tx, caller: Caller, mapping_id: str, body: MappingWish) -> MappingRow:

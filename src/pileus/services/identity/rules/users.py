@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,11 +16,12 @@ from pileus.services.identity.rules import compliance, factors, resources
 from pileus.services.identity.rules.assignments import found_domain
 from pileus.services.identity.rules.login import REFUSED
 from pileus.services.identity.rules.targets import home_domain
-from pileus.services.identity.store import assignments, rows
+from pileus.services.identity.store import assignments, federation, rows
 from pileus.services.identity.store import compliance as compliance_store
 from pileus.services.identity.store import users as store
 from pileus.services.identity.types.projects import ProjectRow
 from pileus.services.identity.types.users import (
+    Federated,
     GroupCreate,
     GroupRow,
     GroupUpdate,
@@ -62,7 +64,9 @@ def create_user(tx: Tx, settings: Settings, caller: Caller, body: UserCreate, pa
     )
     if password_hash is not None:
         row = msgspec.structs.replace(row, **compliance.set_by_other(tx, settings, options, password_hash))
-    return resources.add(tx, caller, row, _TAKEN)
+    resources.add(tx, caller, row, _TAKEN)
+    _link(tx, row, body.federated or ())
+    return row
 
 
 def update_user(
@@ -85,11 +89,25 @@ def update_user(
         values |= {"password_hash": None, "tokens_valid_after": tx.now}
         if password_hash is not None:
             values |= compliance.set_by_other(tx, settings, options, password_hash)
+    if "federated" in values:
+        del values["federated"]
+        federation.unlink(tx, user.id)
+        _link(tx, user, body.federated or ())
     if values.get("enabled"):
         values["last_active_at"] = tx.now
     if values.get("enabled") or password_hash is not None:
         compliance_store.forget_failures(tx, user.id)
     return resources.change(tx, caller, user, values, _TAKEN)
+
+
+def _link(tx: Tx, user: UserRow, wanted: Iterable[Federated]) -> None:
+    """Let identity providers vouch for the user. Raises BadRequest for a protocol that is not there."""
+    for provider in wanted:
+        for one in provider.protocols:
+            protocol = federation.protocol(tx, provider.idp_id, one.protocol_id)
+            if protocol is None:
+                raise BadRequest(f"Identity provider {provider.idp_id} has no protocol '{one.protocol_id}'.")
+            federation.link(tx, protocol.id, one.unique_id, user.id)
 
 
 def _no_domain_as_default(tx: Tx, project_id: str | None) -> None:

@@ -86,10 +86,10 @@ def links_of(tx: Tx, user_ids: Sequence[str]) -> dict[str, list[FederatedUser]]:
     return found
 
 
-def only_by(tx: Tx, *of_protocol: sa.ColumnElement[bool]) -> list[str]:
-    """Ids of the users who have no other way to log in than by some protocols, those that `of_protocol` says."""
+def only_by(tx: Tx, **of_protocol: str) -> list[str]:
+    """Ids of the users who have no other way to log in than by some protocols: those with these columns."""
     c = federated_users.c
-    within = sa.select(protocols.c.id).where(*of_protocol)
+    within = sa.select(protocols.c.id).where(*[protocols.c[name] == value for name, value in of_protocol.items()])
     elsewhere = sa.select(c.user_id).where(c.protocol_id.not_in(within))
     passwordless = sa.select(users.c.id).where(users.c.password_hash.is_(None))
     mine = c.protocol_id.in_(within) & c.user_id.not_in(elsewhere) & c.user_id.in_(passwordless)

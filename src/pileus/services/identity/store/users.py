@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from pileus.core.body import parse_time
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
 from pileus.services.identity.store import rows
-from pileus.services.identity.tables import groups, memberships, users
+from pileus.services.identity.tables import expiring_memberships, groups, memberships, users
 from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.users import UserRow
 
@@ -19,14 +20,20 @@ def by_name(tx: Tx, domain_id: str, name: str) -> UserRow | None:
     return tx.row(UserRow, sa.select(users).where((users.c.domain_id == domain_id) & (users.c.name == name)))
 
 
-def in_group(group_id: str) -> sa.ColumnElement[bool]:
+def in_group(group_id: str, now: datetime) -> sa.ColumnElement[bool]:
     """A condition on users."""
-    return users.c.id.in_(sa.select(memberships.c.user_id).where(memberships.c.group_id == group_id))
+    lasting = sa.select(memberships.c.user_id).where(memberships.c.group_id == group_id)
+    c = expiring_memberships.c
+    for_now = sa.select(c.user_id).where(c.group_id == group_id, c.expires_at > now)
+    return users.c.id.in_(lasting) | users.c.id.in_(for_now)
 
 
-def of_user(user_id: str) -> sa.ColumnElement[bool]:
+def of_user(user_id: str, now: datetime) -> sa.ColumnElement[bool]:
     """A condition on groups."""
-    return groups.c.id.in_(sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id))
+    lasting = sa.select(memberships.c.group_id).where(memberships.c.user_id == user_id)
+    c = expiring_memberships.c
+    for_now = sa.select(c.group_id).where(c.user_id == user_id, c.expires_at > now)
+    return groups.c.id.in_(lasting) | groups.c.id.in_(for_now)
 
 
 def _is(group_id: str, user_id: str) -> sa.ColumnElement[bool]:
@@ -34,7 +41,8 @@ def _is(group_id: str, user_id: str) -> sa.ColumnElement[bool]:
 
 
 def is_member(tx: Tx, group_id: str, user_id: str) -> bool:
-    return tx.scalar(sa.select(memberships.c.user_id).where(_is(group_id, user_id))) is not None
+    found = sa.select(users.c.id).where(users.c.id == user_id, in_group(group_id, tx.now))
+    return tx.scalar(found) is not None
 
 
 def add_member(tx: Tx, group_id: str, user_id: str) -> None:

@@ -54,6 +54,21 @@ class UserOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     multi_factor_auth_rules: Annotated[list[Factors], length(0, 64)] | Unset | None = UNSET
 
 
+class FederatedProtocol(msgspec.Struct, forbid_unknown_fields=True):
+    protocol_id: Id
+    unique_id: Annotated[str, length(1, 255)]
+
+
+class Federated(msgspec.Struct, forbid_unknown_fields=True):
+    """By which names an identity provider's protocols know a user."""
+
+    idp_id: Id
+    protocols: Annotated[list[FederatedProtocol], length(1, 100)]
+
+
+FederatedList = Annotated[list[Federated], length(0, 100)]
+
+
 class UserCreate(OpenBody):
     __wrap__ = "user"
 
@@ -63,6 +78,7 @@ class UserCreate(OpenBody):
     default_project_id: Id | None = None
     password: Password | None = None
     options: UserOptions = UserOptions()
+    federated: FederatedList | None = None
 
 
 class UserUpdate(OpenBody):
@@ -74,6 +90,7 @@ class UserUpdate(OpenBody):
     default_project_id: Id | Unset | None = UNSET
     password: Password | Unset | None = UNSET
     options: UserOptions | Unset = UNSET
+    federated: FederatedList | Unset | None = UNSET
 
 
 class PasswordChange(Body):
