@@ -50,6 +50,11 @@ def create_thing(tx: Tx, caller: Caller, body: ThingCreate) -> Thing:
     return Thing(name=body.name, colour="red")
 
 
+@api.get("/cookie")
+def show_cookie() -> Response:
+    return Response(headers={"Set-Cookie": "crumb=1; Path=/; HttpOnly"})
+
+
 @api.get("/things", policy="toy:read")
 def list_things(query: ThingQuery, tx: Tx) -> dict[str, Any]:
     return {"tags": query.tag, "limit": query.limit}
@@ -216,6 +221,10 @@ def test_where_nothing_is_the_answer_still_has_its_shape(method: str, path: str,
     assert 400 <= answer.status_code < 500
     assert list(answer.json()) == [shape]
     assert answer.headers["X-Openstack-Request-Id"].startswith("req-")
+
+
+def test_an_answer_can_set_a_cookie() -> None:
+    assert call("GET", "/toy/v1/cookie").headers["Set-Cookie"] == "crumb=1; Path=/; HttpOnly"
 
 
 def test_headers_carry_what_is_printable() -> None:

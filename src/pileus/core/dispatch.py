@@ -241,7 +241,8 @@ def _send(service: Service, method: str, resp: falcon.asgi.Response, answer: Ans
     resp.status = falcon.util.code_to_http_status(answer.status)
     resp.set_header("X-Openstack-Request-Id", answer.request_id)
     for name, value in answer.headers.items():
-        resp.set_header(name, value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE))
+        # not set_header, which refuses cookies
+        resp.append_header(name, value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE))
     if service.request_id_header:
         resp.set_header(service.request_id_header, answer.request_id)
     if service.versions is not None and answer.version != FIRST:
