@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
 from pileus.core.config import Settings
 from pileus.core.db import Database
+from pileus.core.dispatch import App
 from pileus.core.http import Service
 from pileus.services.identity import tokens
 from pileus.services.identity.bootstrap import bootstrap
@@ -21,6 +23,15 @@ PASSWORD = "served"
 @contextmanager
 def served(services: Sequence[Service], names: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     """The address. `names`: (name, type, path) of the services for the catalog. The user is admin, of project admin."""
+    with served_app(services, names) as (url, _):
+        yield url
+
+
+@contextmanager
+def served_app(
+    services: Sequence[Service], names: Sequence[tuple[str, str, str]], **options: Any
+) -> Iterator[tuple[str, App]]:
+    """With the application behind it, which was started with the options."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
@@ -30,7 +41,7 @@ def served(services: Sequence[Service], names: Sequence[tuple[str, str, str]]) -
             with db.write() as tx:
                 bootstrap(tx, Settings(), PASSWORD, [(name, kind, url + path) for name, kind, path in names])
 
-        app = make_app(services, prepare=prepare, authenticate=tokens.authenticate)
+        app = make_app(services, prepare=prepare, authenticate=tokens.authenticate, **options)
         server = uvicorn.Server(uvicorn.Config(app.asgi, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
@@ -38,7 +49,7 @@ def served(services: Sequence[Service], names: Sequence[tuple[str, str, str]]) -
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.01)
         try:
-            yield url
+            yield url, app
         finally:
             server.should_exit = True
             thread.join(10)

@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """A network card to put into the external bridge; without it the external network ends at this host."""
     sim_hosts: int = 1
     """How many hosts to simulate."""
+    trusted_dashboards: str = ""
+    """Pages, separated by commas, that tokens of users of identity providers may be sent to: which dashboards are yours."""
     token_hours: float = 1.0
     """How long a token is valid."""
     password_regex: str = ""

@@ -12,6 +12,7 @@ from pileus.services.identity.store import rows
 from pileus.services.identity.tables import (
     expiring_memberships,
     federated_users,
+    identity_providers,
     protocols,
     remote_ids,
     service_providers,
@@ -48,6 +49,18 @@ def set_remote_ids(tx: Tx, provider_id: str, wanted: Iterable[str]) -> None:
 def protocol(tx: Tx, provider_id: str, name: str) -> ProtocolRow | None:
     mine = (protocols.c.identity_provider_id == provider_id) & (protocols.c.name == name)
     return tx.row(ProtocolRow, sa.select(protocols).where(mine))
+
+
+def ready(tx: Tx, name: str) -> list[ProtocolRow]:
+    """Protocols of a name, of enabled identity providers, that have settings to sign on by."""
+    enabled = sa.select(identity_providers.c.id).where(identity_providers.c.enabled)
+    return rows.where(
+        tx,
+        ProtocolRow,
+        protocols.c.name == name,
+        protocols.c.sign_on.is_not(None),
+        protocols.c.identity_provider_id.in_(enabled),
+    )
 
 
 def enabled_service_providers(tx: Tx) -> list[ServiceProviderRow]:

@@ -14,7 +14,9 @@ from pileus.services.identity.tables import (
     oauth1_access_tokens,
     oauth1_consumers,
     oauth1_request_tokens,
+    protocols,
     seal_keys,
+    signing_keys,
 )
 
 PLACES = (
@@ -22,6 +24,8 @@ PLACES = (
     oauth1_consumers.c.secret,
     oauth1_request_tokens.c.secret,
     oauth1_access_tokens.c.secret,
+    protocols.c.secret,
+    signing_keys.c.private_key,
 )
 BATCH = 500
 """Secrets of one place to seal anew in one transaction."""

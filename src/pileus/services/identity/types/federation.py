@@ -130,6 +130,17 @@ class ServiceProviderUpdate(Body):
     relay_state_prefix: Annotated[str, length(0, 255)] | Unset | None = UNSET
 
 
+class SigningKeyRow(Row):
+    """With what this cloud signs in SAML: one row; the private key is sealed."""
+
+    __table__ = tables.signing_keys
+    __noun__ = "signing_key"
+    __collection__ = "OS-FEDERATION/saml2/metadata"
+
+    private_key: str
+    certificate: str
+
+
 class FederatedUser(msgspec.Struct, frozen=True):
     """By which name a protocol of an identity provider knows a user."""
 

@@ -124,6 +124,28 @@ class Auth(msgspec.Struct):
     scope: ScopeWish | Literal["unscoped"] | None = None
 
 
+class AssertionIdentity(msgspec.Struct):
+    token: TokenMethod
+    methods: tuple[str, ...] = ("token",)
+
+
+class ServiceProviderRef(msgspec.Struct):
+    id: Text
+
+
+class AssertionScope(msgspec.Struct):
+    service_provider: ServiceProviderRef
+
+
+class AssertionWish(msgspec.Struct):
+    """POST /auth/OS-FEDERATION/saml2."""
+
+    __wrap__ = "auth"
+
+    identity: AssertionIdentity
+    scope: AssertionScope
+
+
 class TokenQuery(Query):
     nocatalog: str | Unset = UNSET
     allow_expired: str | Unset = UNSET
