@@ -10,7 +10,7 @@ from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Database, Tx
 from pileus.core.reconcile import Reconciler
-from pileus.services.image import copies, rules, store, stores
+from pileus.services.image import copies, hashing, rules, store, stores
 from pileus.services.image.files import ImageFiles
 from pileus.services.image.stores import BUILT_IN, StoreFailed
 
@@ -71,5 +71,6 @@ def _give_up(db: Database, lost: set[str]) -> None:
 def reconcilers(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> list[Reconciler]:
     return [
         Reconciler("image-files", lambda: sweep(db, settings, in_use), topics=("image-files",), interval=300.0),
+        Reconciler("image-hashes", lambda: hashing.run(db, settings), topics=("image-hashes",), interval=60.0),
         Reconciler("image-copies", lambda: copies.run(db, settings), topics=("image-copies",), interval=60.0),
     ]

@@ -1,6 +1,31 @@
 """Routes of the image service, one file per noun."""
 
-from pileus.services.image.api import data, images, imports, info, members, metadefs, schemas, stores, tasks, versions
+from pileus.services.image.api import (
+    data,
+    images,
+    imports,
+    info,
+    locations,
+    members,
+    metadefs,
+    schemas,
+    stores,
+    tasks,
+    versions,
+)
 from pileus.services.image.service import api
 
-__all__ = ["api", "data", "images", "imports", "info", "members", "metadefs", "schemas", "stores", "tasks", "versions"]
+__all__ = [
+    "api",
+    "data",
+    "images",
+    "imports",
+    "info",
+    "locations",
+    "members",
+    "metadefs",
+    "schemas",
+    "stores",
+    "tasks",
+    "versions",
+]

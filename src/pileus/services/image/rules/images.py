@@ -16,6 +16,7 @@ from pileus.services.image.protections import protections
 from pileus.services.image.rules import attributes, quotas
 from pileus.services.image.types.images import BARE, SETTABLE, ImageRow
 from pileus.services.image.types.listing import ImageFilter
+from pileus.services.image.types.locations import ACTIVE
 from pileus.services.image.types.patch import Change
 
 BOOTABLE = ("qcow2", "raw", "iso", "ami")
@@ -63,7 +64,12 @@ def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     image = _visible(tx, caller, image_id)
     if image.status != "active":
         raise BadRequest(f"Image {image.id} is {image.status}; it must be active.")
-    if image.sha512 is None or image.disk_format not in BOOTABLE or image.container_format not in BARE:
+    if image.sha512 is None:
+        raise BadRequest(
+            f"Image {image.id} can't be booted: nobody knows the SHA-512 of its data. "
+            f"Give its location by POST /images/{image.id}/locations, which reads it."
+        )
+    if image.disk_format not in BOOTABLE or image.container_format not in BARE:
         raise BadRequest(
             f"Image {image.id} can't be booted: its disk format is {image.disk_format} in {image.container_format}; "
             f"it must be one of {', '.join(BOOTABLE)} in bare."
@@ -149,6 +155,8 @@ def update_image(tx: Tx, caller: Caller, image: ImageRow, changes: list[Change])
     before = store.known_image(tx, image.id).properties
     properties = dict(before)
     for change in changes:
+        if change.name == "locations":
+            continue
         if change.name in SETTABLE:
             values[change.name] = _attribute_change(caller, image, change)
         else:
@@ -228,7 +236,8 @@ def readable(caller: Caller, image: ImageRow) -> bool:
     """Whether the image has data. Raises Forbidden where it may not be read now."""
     if image.status == "deactivated" and not caller.is_admin:
         raise Forbidden(f"Image {image.id} is deactivated; its data can't be downloaded.")
-    return image.status in ("active", "deactivated") and image.sha512 is not None
+    of_use = any(location.status == ACTIVE for location in image.locations)
+    return image.status in ("active", "deactivated") and of_use
 
 
 def add_tag(tx: Tx, caller: Caller, image: ImageRow, tag: str) -> None:

@@ -48,7 +48,7 @@ def record_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, ta
         "method": {name: value for name, value in msgspec.structs.asdict(wish.method).items() if value is not None}
     }
     task_input = {"image_id": image.id, "backend": targets.stores, "import_req": request}
-    _insert_task(tx, caller, "api_image_import", image, task_input)
+    insert_task(tx, caller, "api_image_import", image, task_input)
     store.update(tx, image.id, {"imported": True})
 
 
@@ -76,10 +76,11 @@ def begin_task(tx: Tx, caller: Caller, wish: TaskCreate, upload: str, target: st
     """A new image, importing. Raises as `create_image`."""
     image = images.create_image(tx, caller, wish.input.image_properties)
     data.begin_upload(tx, image, "importing", upload, [target])
-    return image, _insert_task(tx, caller, "import", image, msgspec.structs.asdict(wish.input))
+    return image, insert_task(tx, caller, "import", image, msgspec.structs.asdict(wish.input))
 
 
-def _insert_task(tx: Tx, caller: Caller, kind: str, image: ImageRow, task_input: Mapping[str, Any]) -> TaskRow:
+def insert_task(tx: Tx, caller: Caller, kind: str, image: ImageRow, task_input: Mapping[str, Any]) -> TaskRow:
+    """It is under way from now on."""
     task = TaskRow(
         id=new_id(),
         type=kind,

@@ -78,7 +78,8 @@ def _conditions(wanted: ImageFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.protected is not None:
         found.append(images.c.protected == wanted.protected)
     for name, texts in wanted.texts.items():
-        found.append(matches(images.c["sha512" if name == "os_hash_value" else name], texts))
+        columns = [images.c.sha512, images.c.hash_value] if name == "os_hash_value" else [images.c[name]]
+        found.append(sa.or_(*(matches(column, texts) for column in columns)))
     for name, number in wanted.numbers.items():
         found.append(images.c[name] == number)
     if wanted.size_min is not None:
@@ -151,6 +152,20 @@ def touch(tx: Tx, image_id: str, status: str) -> bool:
 def begin_upload(tx: Tx, image_id: str, status: str, upload: str) -> bool:
     mine = (images.c.id == image_id) & (images.c.status == "queued")
     return tx.update(images, mine, {"status": status, "upload": upload, "updated_at": tx.now}) == 1
+
+
+def leave_queue(tx: Tx, image_id: str, values: Mapping[str, Any]) -> bool:
+    """False where it is not queued (any more)."""
+    mine = (images.c.id == image_id) & (images.c.status == "queued")
+    return tx.update(images, mine, {**values, "updated_at": tx.now}) == 1
+
+
+def unread_images(tx: Tx) -> list[ImageRow]:
+    """Those whose data lies elsewhere, with a hash or a size that is to be found out."""
+    to_hash = images.c.hash_algo.is_not(None) & images.c.checksum.is_(None) & images.c.sha512.is_(None)
+    unmeasured = (images.c.status == "active") & images.c.size.is_(None)
+    of_use = images.c.status.in_(("active", "importing")) & images.c.upload.is_(None)
+    return _completed(tx, tx.rows(ImageRow, sa.select(images).where(of_use & (to_hash | unmeasured))))
 
 
 def import_staged(tx: Tx, image_id: str, upload: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from pileus.core.config import AnyImageStore, FileStore, HttpStore, S3Store, Settings, SwiftStore
 from pileus.core.errors import BadRequest
@@ -13,6 +14,8 @@ from pileus.services.image.stores.file import Files
 from pileus.services.image.stores.http import Http
 from pileus.services.image.stores.s3 import S3
 from pileus.services.image.stores.swift import Swift
+from pileus.services.image.types.images import ImageRow
+from pileus.services.image.types.locations import ACTIVE, location_view
 
 BUILT_IN = "file"
 """The name of the store in the state directory: where uploads arrive, and where hosts of this machine look first."""
@@ -60,6 +63,16 @@ class Stores(Mapping[str, Store]):
     def place_of(self, name: str) -> tuple[int, str]:
         """Sorts stores into the order of reading."""
         return (-self[name].settings.weight if name in self._by_name else 1, name)
+
+    @property
+    def web(self) -> str | None:
+        """The store that URLs belong to."""
+        return next((name for name, store in self.items() if store.kind == "http"), None)
+
+    def locations(self, image: ImageRow) -> list[dict[str, Any]]:
+        """As the API shows them."""
+        known = [each for each in image.locations if each.status == ACTIVE and each.store in self]
+        return [location_view(each, self[each.store].url(each.address)) for each in known]
 
     @property
     def built_in(self) -> Files:

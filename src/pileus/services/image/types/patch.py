@@ -20,6 +20,8 @@ class Change(msgspec.Struct):
     op: Literal["add", "replace", "remove"]
     name: str
     value: Any = None
+    position: str | None = None
+    """Of the location that is meant: a number from 0, or '-' for a new one."""
 
 
 def parse(media_type: str, raw: bytes) -> list[Change]:
@@ -60,9 +62,11 @@ def _checked(index: int, op: Any, path: str, item: dict[str, Any]) -> Change:
     if not path.startswith("/"):
         raise BadRequest(f"Operation {index}: the path must start with '/', got '{path[:64]}'.")
     parts = path[1:].split("/")
-    if len(parts) > 1 and parts[0] != "locations":
+    if len(parts) > (2 if parts[0] == "locations" else 1):
         raise BadRequest(f"Operation {index}: the path '{path[:64]}' goes more than one level deep.")
     name = parts[0]
     if "~" in name.replace("~0", "").replace("~1", ""):
         raise BadRequest(f"Operation {index}: in the path '{path[:64]}' a '~' must be written as '~0', a '/' as '~1'.")
-    return Change(op, name.replace("~1", "/").replace("~0", "~"), item.get("value"))
+    return Change(
+        op, name.replace("~1", "/").replace("~0", "~"), item.get("value"), parts[1] if len(parts) > 1 else None
+    )

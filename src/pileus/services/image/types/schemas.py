@@ -70,7 +70,7 @@ _MEMBER = {
 }
 _TASK = {
     "id": {"type": "string", "pattern": _UUID},
-    "type": {"type": "string", "enum": ["import", "api_image_import"]},
+    "type": {"type": "string", "enum": ["import", "api_image_import", "location_import"]},
     "status": {"type": "string", "enum": ["pending", "processing", "success", "failure"]},
     "input": {"type": ["null", "object"]},
     "result": {"type": ["null", "object"]},
