@@ -224,3 +224,41 @@ def test_what_a_flavor_takes(vcpus: int, ram: int, disk: int, ephemeral: int, sw
     assert "VCPU" not in found
     assert (found["MEMORY_MB"], found["CUSTOM_X"]) == (ram, 3)
     assert (found.get("DISK_GB", 0) - disk - ephemeral) * 1024 - swap in range(1024)
+
+
+def test_among_many_hosts_a_sample_is_compared_and_all_are_where_it_has_none(
+    tx: Tx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "SAMPLE", 4)
+    names = [f"host{number:02}" for number in range(20)]
+    register(tx, *names)
+    for name in names[:-1]:
+        fill(tx, name, 8)
+    assert chosen(tx, wish()) == names[-1], "the only one with room"
+    fill(tx, names[-1], 8)
+    said = refusal(tx, wish())
+    assert "Of 20 hosts" in said
+    assert "capacity removed 20" in said
+
+
+def test_a_rare_host_is_found_among_many(tx: Tx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "SAMPLE", 4)
+    names = [f"host{number:02}" for number in range(20)]
+    register(tx, *names)
+    zone(tx, "rare", names[7], availability_zone="rare")
+    assert chosen(tx, wish(zone="rare")) == names[7]
+    assert chosen(tx, wish(host=names[9])) == names[9]
+
+
+def test_many_servers_are_spread_over_many_hosts(tx: Tx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "SAMPLE", 4)
+    names = [f"host{number:02}" for number in range(20)]
+    register(tx, *names)
+    taken: dict[str, int] = dict.fromkeys(names, 0)
+    for _ in range(80):
+        name = chosen(tx, wish(resources={"VCPU": 1}))
+        fill(tx, name, 1)
+        taken[name] += 1
+    assert max(taken.values()) <= 8, "never more than fit"
+    assert sum(taken.values()) == 80
+    assert min(taken.values()) >= 1, taken

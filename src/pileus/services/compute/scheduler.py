@@ -235,9 +235,27 @@ def company(view: View, wish: Wish) -> float:
 WEIGHERS: Sequence[Weigher] = (room, company)
 
 
+SAMPLE = 32
+"""How many hosts with room are compared. The best of so many is nearly the best of all, and servers that are created
+at the same time do not all go for the same host; where none of them passes the filters, all hosts are looked at."""
+
+
 def select(tx: Tx, wish: Wish) -> Choice | Refusal:
     """The best host for a wish, in a bounded number of statements; or, by filter, which hosts it removed and why."""
-    left = views(tx, wish)
+    if not _names_hosts(wish):
+        found = _best(sampled(tx, wish), wish)
+        if isinstance(found, Choice):
+            return found
+    return _best(views(tx, wish), wish)
+
+
+def _names_hosts(wish: Wish) -> bool:
+    """Whether the wish says which hosts, by itself or by what is on them: a sample might not have them."""
+    together = wish.group is not None and wish.group.policy.endswith("affinity") and "anti" not in wish.group.policy
+    return bool(wish.forced_host or wish.host or together or hinted(wish.hints, "same_host"))
+
+
+def _best(left: list[View], wish: Wish) -> Choice | Refusal:
     count = len(left)
     removed: list[Removed] = []
     for one in FOR_FORCED if wish.forced_host else (*FILTERS, *plugged_in()):
@@ -250,16 +268,31 @@ def select(tx: Tx, wish: Wish) -> Choice | Refusal:
     return Choice(best.row.name, best.row.id, best.zone)
 
 
+def sampled(tx: Tx, wish: Wish) -> list[View]:
+    """Some hosts that have room."""
+    ids = placement.sample(tx, wish.resources, SAMPLE)
+    if not ids:
+        return []
+    return _views(tx, wish, hosts.of_ids(tx, ids), placement.candidates(tx, wish.resources, among=ids), {})
+
+
 def views(tx: Tx, wish: Wish) -> list[View]:
-    rows = hosts.find(tx)
-    candidates = {one.provider_id: one for one in placement.candidates(tx, wish.resources)}
+    """All hosts."""
+    rows, candidates = hosts.find(tx), placement.candidates(tx, wish.resources)
     short = dict(placement.refusals(tx, wish.resources)) if len(candidates) < len(rows) else {}
+    return _views(tx, wish, rows, candidates, short)
+
+
+def _views(
+    tx: Tx, wish: Wish, rows: Sequence[HostRow], found: Sequence[placement.Candidate], short: Mapping[str, str]
+) -> list[View]:
+    candidates = {one.provider_id: one for one in found}
     members = (
         [one.host for one in server_groups.members(tx, [wish.group.id]).get(wish.group.id, ())] if wish.group else []
     )
     named = hinted(wish.hints, "same_host") | hinted(wish.hints, "different_host")
     where = server_groups.hosts_of_servers(tx, sorted(named)) if named else {}
-    memberships = memberships_of_hosts(tx)
+    memberships = memberships_of_hosts(tx, [row.name for row in rows] if len(rows) <= SAMPLE else None)
     placed = [host for host in members if host]
 
     def view(row: HostRow, at: datetime) -> View:
@@ -282,13 +315,13 @@ def views(tx: Tx, wish: Wish) -> list[View]:
     return [view(row, tx.now) for row in rows]
 
 
-def memberships_of_hosts(tx: Tx) -> dict[str, list[AggregateRow]]:
-    """host -> its aggregates."""
+def memberships_of_hosts(tx: Tx, names: Sequence[str] | None) -> dict[str, list[AggregateRow]]:
+    """host (of those named) -> its aggregates, the oldest first."""
+    known = {row.id: row for row in aggregates.find(tx)}
     found: dict[str, list[AggregateRow]] = {}
-    members = aggregates.hosts_by_aggregate(tx)
-    for row in aggregates.find(tx):
-        for host in members.get(row.id, ()):
-            found.setdefault(host, []).append(row)
+    for aggregate_id, members in aggregates.hosts_by_aggregate(tx, names).items() if known else ():
+        for host in members:
+            found.setdefault(host, []).append(known[aggregate_id])
     return found
 
 

@@ -28,7 +28,7 @@ inventories = sa.Table(
     sa.Column("step_size", sa.Integer, nullable=False),
     sa.Column("allocation_ratio", sa.Float(53), nullable=False),
     sa.Column("used", sa.BigInteger, nullable=False),
-    sa.Index("ix_placement_inventory_resource_class", "resource_class"),
+    sa.Index("ix_placement_inventory_class_provider", "resource_class", "provider_id"),
 )
 """`used` is the sum of the allocations; only a claim and a release write it."""
 

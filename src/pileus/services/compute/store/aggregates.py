@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -58,9 +58,13 @@ def hosts_of(tx: Tx, aggregate_id: int) -> list[str]:
     return tx.scalars(sa.select(aggregate_hosts.c.host).where(where).order_by(aggregate_hosts.c.host))
 
 
-def hosts_by_aggregate(tx: Tx) -> Mapping[int, list[str]]:
+def hosts_by_aggregate(tx: Tx, among: Collection[str] | None = None) -> Mapping[int, list[str]]:
+    """aggregate -> its hosts (of those in `among`)."""
+    statement = sa.select(aggregate_hosts).order_by(aggregate_hosts.c.aggregate_id, aggregate_hosts.c.host)
+    if among is not None:
+        statement = statement.where(aggregate_hosts.c.host.in_(among))
     found: dict[int, list[str]] = defaultdict(list)
-    for aggregate_id, host in tx.execute(sa.select(aggregate_hosts).order_by(aggregate_hosts.c.host)):
+    for aggregate_id, host in tx.execute(statement):
         found[aggregate_id].append(host)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,11 @@ def host_of_service(tx: Tx, service_id: str) -> HostRow | None:
 def find(tx: Tx) -> list[HostRow]:
     """In the order of their registration."""
     return tx.rows(HostRow, sa.select(hosts).order_by(hosts.c.number))
+
+
+def of_ids(tx: Tx, ids: Sequence[str]) -> list[HostRow]:
+    """In the order of their registration."""
+    return tx.rows(HostRow, sa.select(hosts).where(hosts.c.id.in_(ids)).order_by(hosts.c.number))
 
 
 def insert(tx: Tx, values: Mapping[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
-from pileus.core.db import Tx
+from pileus.core.db import Tx, new_id
 from pileus.services.placement import store
 from pileus.services.placement.store.providers import InventoryRow
 
@@ -26,16 +26,16 @@ def candidates(
     resources: Mapping[str, int],
     required: Iterable[str] = (),
     forbidden: Iterable[str] = (),
-    limit: int | None = None,
+    among: Collection[str] | None = None,
 ) -> list[Candidate]:
-    """The providers that have room for all of `resources` at once, and the traits."""
-    wanted = {name: amount for name, amount in resources.items() if amount}
-    inventories = store.providers.all_inventories(tx, wanted)
+    """The providers (of those in `among`) that have room for all of `resources` at once, and the traits."""
+    wanted = _wanted(resources)
+    inventories = store.providers.all_inventories(tx, wanted, among)
     fitting = [provider for provider, have in inventories.items() if not _short(have, wanted)]
     traits = store.providers.all_traits(tx, fitting)
     fitting = [
         one for one in fitting if not _unfit(frozenset(traits.get(one, ())), frozenset(required), frozenset(forbidden))
-    ][:limit]
+    ]
     return [
         Candidate(
             row.id,
@@ -48,11 +48,29 @@ def candidates(
     ]
 
 
+def sample(tx: Tx, resources: Mapping[str, int], count: int) -> list[str]:
+    """The ids of up to `count` providers with room, chosen at random: all of them where there are no more.
+
+    Ids are random, so those that follow a random id are too; the database stops at the last that is asked for.
+    """
+    wanted, start = _wanted(resources), new_id()
+    if not wanted:
+        return []
+    found = store.providers.with_room(tx, wanted, count, start)
+    if len(found) < count:
+        found += store.providers.with_room(tx, wanted, count - len(found), "", start)
+    return found
+
+
+def _wanted(resources: Mapping[str, int]) -> dict[str, int]:
+    return {name: amount for name, amount in resources.items() if amount}
+
+
 def refusals(
     tx: Tx, resources: Mapping[str, int], required: Iterable[str] = (), forbidden: Iterable[str] = ()
 ) -> list[tuple[str, str]]:
     """(provider name, reason) of every provider that has any of the resource classes, and is no candidate."""
-    wanted = {name: amount for name, amount in resources.items() if amount}
+    wanted = _wanted(resources)
     inventories = store.providers.all_inventories(tx, wanted)
     traits = store.providers.all_traits(tx, list(inventories))
     found = []

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.core.db import Tx
+from pileus.services.placement.store.providers import has_room
 from pileus.services.placement.tables import allocations, consumers, inventories
 
 
@@ -29,13 +30,8 @@ class AllocationRow(msgspec.Struct):
 def take(tx: Tx, provider_id: str, resource_class: str, amount: int) -> bool:
     """Raise `used` by `amount` if, and only if, the inventory has room for it: one statement, so nobody can come between."""
     inventory = inventories.c
-    room = inventory.used + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio
-    units = (
-        (inventory.min_unit <= amount)
-        & (inventory.max_unit >= amount)
-        & (sa.literal(amount) % inventory.step_size == 0)
-    )
-    where = (inventory.provider_id == provider_id) & (inventory.resource_class == resource_class) & room & units
+    mine = (inventory.provider_id == provider_id) & (inventory.resource_class == resource_class)
+    where = mine & has_room(inventory, amount)
     return tx.update(inventories, where, {"used": inventory.used + amount}) == 1
 
 

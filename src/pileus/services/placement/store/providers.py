@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -110,11 +111,40 @@ def inventories_of(tx: Tx, provider_id: str) -> list[InventoryRow]:
     return tx.rows(InventoryRow, sa.select(inventories).where(where).order_by(inventories.c.resource_class))
 
 
-def all_inventories(tx: Tx, classes: Collection[str] | None = None) -> dict[str, dict[str, InventoryRow]]:
+def has_room(inventory: Any, amount: int) -> sa.ColumnElement[bool]:
+    """`InventoryRow.fits` as the database is asked. `inventory`: the columns of the table or of an alias."""
+    return sa.and_(
+        inventory.used + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio,
+        inventory.min_unit <= amount,
+        inventory.max_unit >= amount,
+        sa.literal(amount) % inventory.step_size == 0,
+    )
+
+
+def with_room(tx: Tx, wanted: Mapping[str, int], limit: int, since: str, before: str | None = None) -> list[str]:
+    """The first `limit` providers, by id from `since` on, that have room for all of `wanted` (class -> amount)."""
+    one, *rest = [(inventories.alias(), name, amount) for name, amount in wanted.items()]
+    table = one[0]
+    statement = sa.select(table.c.provider_id).where(
+        table.c.resource_class == one[1], has_room(table.c, one[2]), table.c.provider_id >= since
+    )
+    if before is not None:
+        statement = statement.where(table.c.provider_id < before)
+    for other, name, amount in rest:
+        also = (other.c.provider_id == table.c.provider_id) & (other.c.resource_class == name)
+        statement = statement.where(sa.exists().where(also & has_room(other.c, amount)))
+    return tx.scalars(statement.order_by(table.c.provider_id).limit(limit))
+
+
+def all_inventories(
+    tx: Tx, classes: Collection[str] | None = None, ids: Collection[str] | None = None
+) -> dict[str, dict[str, InventoryRow]]:
     """provider id -> resource class -> inventory."""
     statement = sa.select(inventories)
     if classes is not None:
         statement = statement.where(matches(inventories.c.resource_class, list(classes)))
+    if ids is not None:
+        statement = statement.where(inventories.c.provider_id.in_(ids))
     found: dict[str, dict[str, InventoryRow]] = defaultdict(dict)
     for row in tx.rows(InventoryRow, statement):
         found[row.provider_id][row.resource_class] = row
