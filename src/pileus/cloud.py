@@ -24,7 +24,7 @@ from pileus.services.identity import reconcile as identity_reconcile
 from pileus.services.identity import tokens
 from pileus.services.identity.rules import sealing
 from pileus.services.image import api as image
-from pileus.services.image import protections
+from pileus.services.image import protections, signatures
 from pileus.services.image import reconcile as image_reconcile
 from pileus.services.network import api as network
 from pileus.services.network import bootstrap as network_bootstrap
@@ -79,6 +79,7 @@ class Cloud:
             if isinstance(service.policy, policy.Policy):
                 service.policy.override_by(settings.state_dir / "policy.d" / f"{service.name}.yaml")
         protections.protections.override_by(settings.state_dir / "policy.d" / protections.FILE)
+        signatures.certificates.read_from(settings.state_dir / "image-certificates")
         self.controller = Controller(self.db, self.watch, self.reconcilers())
 
     def _spread_wakes(self) -> Spread | None:

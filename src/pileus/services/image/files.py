@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from pileus.core.errors import TooLarge
 from pileus.services.image.inspect import HEAD
@@ -29,6 +30,7 @@ ROOM = 256 << 20
 """Bytes of the disk that stay free: the database lies there too."""
 _SECTOR = 4096
 """What sizes and addresses of direct writes are multiples of."""
+Hash: TypeAlias = "hashlib._Hash"
 _CONTENT = re.compile(r"^[0-9a-f]{128}$")
 
 pool = ThreadPoolExecutor(8, thread_name_prefix="image-data", initializer=lambda: os.nice(10))
@@ -119,18 +121,23 @@ class Incoming:
         self.head = b""
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha512 = hashlib.sha512()
+        self._hashes: list[Hash] = [self._md5, self._sha512]
         self._work: list[Future[None]] = []
         self._is_named = True
         with files.locked():
             self._file, self._is_direct = _create(self.path)
             fcntl.flock(self._file, fcntl.LOCK_EX)
 
+    def also_hash(self, other: Hash) -> None:
+        """Feed another hash, too. Call it before the first block."""
+        self._hashes.append(other)
+
     def submit(self, block: memoryview) -> list[Future[None]]:
         """Start work on a block, which must stay as it is until all is done. Call it when the work on the one before is done."""
         self.size += len(block)
         if len(self.head) < HEAD:
             self.head += bytes(block[: HEAD - len(self.head)])
-        self._work = [pool.submit(step, block) for step in (self._md5.update, self._sha512.update, self._write)]
+        self._work = [pool.submit(step, block) for step in (*(each.update for each in self._hashes), self._write)]
         return self._work
 
     def _write(self, block: memoryview) -> None:

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from pileus.core.context import Caller
-from pileus.core.db import Database, Tx, new_id
+from pileus.core.db import Database, Tx, new_id, now
 from pileus.core.errors import BadRequest, Problem
-from pileus.services.image import inspect, rules
+from pileus.services.image import inspect, rules, signatures
 from pileus.services.image.files import Incoming, blocks, no_room
 from pileus.services.image.inspect import Source
 from pileus.services.image.placing import publish, written
@@ -107,13 +107,21 @@ async def carry(
 
 
 async def receive(image: ImageRow, incoming: Incoming, chunks: AsyncIterator[bytes], length: int | None) -> Received:
-    """Move all bytes in and look at them. Raises BadRequest (cut short, not of its format), TooLarge (no room)."""
+    """Move all bytes in and look at them. Raises BadRequest (cut short, not of its format, not as signed), TooLarge (no room)."""
+    signature = signatures.of(image.properties)
+    signed = signature.hasher() if signature else None
+    if signature and signed:
+        signatures.certificates.find(signature.certificate)
+        incoming.also_hash(signed)
 
     def look() -> None:
         inspect.check(image.disk_format, image.container_format, Source.of_head(incoming.head))
 
     def finish() -> Received:
         received = incoming.finish()
+        if signature and signed:
+            signatures.certificates.verify(signature, signed.digest(), now())
+            received.signed_digest = signatures.kept(signature, signed.digest())
         with Source.of_file(incoming.path) as source:
             received.virtual_size = inspect.check(image.disk_format, image.container_format, source)
         return received

@@ -166,7 +166,9 @@ def _claim(tx: Tx, caller: Caller, server_id: str, place: scheduler.Wish) -> sch
 def _refuse_what_is_not_there(wish: ServerWish) -> None:
     """Volumes and image certificates have no service behind them yet."""
     if wish.trusted_image_certificates not in (UNSET, None):
-        raise BadRequest("trusted_image_certificates: image signatures are not verified here; leave it out.")
+        raise BadRequest(
+            "trusted_image_certificates: whose signatures on images are trusted is the operator's to say here; leave it out."
+        )
     for mapping in [*(wish.block_device_mapping or []), *(wish.block_device_mapping_v2 or [])]:
         if mapping.get("source_type") != "image" or mapping.get("destination_type", "local") != "local":
             raise BadRequest(

@@ -22,9 +22,9 @@ _workshop = ThreadPoolExecutor(2, thread_name_prefix="image-import", initializer
 
 
 async def run(incoming: Incoming, plan: Plan, arrival: Arrival, tell: Callable[[str], None]) -> Arrival:
-    """What will be the image's. Raises BadRequest, TooLarge with the reason why it can't be."""
+    """What will be the image's; signed bytes stay as they are. Raises BadRequest, TooLarge with the reason why it can't be."""
     work = Work(incoming, tell)
-    for step in (decompress.step, convert.step):
+    for step in () if arrival.received.signed_digest else (decompress.step, convert.step):
         doing = step(plan, arrival)
         if doing is not None:
             try:

@@ -11,7 +11,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from pileus.core.paging import Page
-from pileus.services.image import store
+from pileus.services.image import signatures, store
 from pileus.services.image.protections import protections
 from pileus.services.image.rules import attributes, quotas
 from pileus.services.image.types.images import BARE, SETTABLE, ImageRow
@@ -74,6 +74,7 @@ def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
             f"Image {image.id} can't be booted: its disk format is {image.disk_format} in {image.container_format}; "
             f"it must be one of {', '.join(BOOTABLE)} in bare."
         )
+    signatures.verify_kept(image.properties, image.signed_digest, tx.now)
     return image
 
 
