@@ -102,6 +102,8 @@ def parser() -> Parser:
     routes = _command(commands, "routes", "list the API's operations")
     routes.add_argument("--json", action="store_true", help="as a JSON list of service, method, path, action")
 
+    _command(commands, "load-metadefs", "add the usual metadata definitions that are not there yet")
+
     openstack = _command(commands, "openstack", "the openstack client, as this cloud's administrator")
     openstack.add_argument("arguments", nargs=argparse.REMAINDER)
 
@@ -340,7 +342,12 @@ def _routes(given: argparse.Namespace) -> int:
     from pileus.cloud import services
 
     rows = [
-        {"service": route.service, "method": route.method, "path": route.path, "action": route.action}
+        {
+            "service": route.service,
+            "method": route.method,
+            "path": (route.path.removeprefix(service.root) or "/") if route.root else route.path,
+            "action": route.action,
+        }
         for service in services()
         for route in service.described()
     ]
@@ -351,6 +358,16 @@ def _routes(given: argparse.Namespace) -> int:
             sys.stdout.write(
                 f"{row['service']:12} {row['method']:7} {row['path']}{'  ' + row['action'] if row['action'] else ''}\n"
             )
+    return 0
+
+
+def _load_metadefs(given: argparse.Namespace) -> int:
+    from pileus.core.context import system_caller
+    from pileus.services.image import catalogue
+
+    with _patient(given) as patient, patient.db.write() as tx:
+        added = catalogue.load(tx, system_caller())
+    sys.stdout.write("".join(f"{name}\n" for name in added) or "All of them are there.\n")
     return 0
 
 
@@ -382,6 +399,7 @@ _COMMANDS = {
     "join": _join,
     "host": _host,
     "routes": _routes,
+    "load-metadefs": _load_metadefs,
     "openstack": _openstack,
 }
 
