@@ -261,4 +261,4 @@ def test_many_servers_are_spread_over_many_hosts(tx: Tx, monkeypatch: pytest.Mon
         taken[name] += 1
     assert max(taken.values()) <= 8, "never more than fit"
     assert sum(taken.values()) == 80
-    assert min(taken.values()) >= 1, taken
+    assert sum(count > 0 for count in taken.values()) >= 10, taken
