@@ -93,6 +93,9 @@ def parser() -> Parser:
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
 
+    keys = _command(commands, "rotate-keys", "make a new key for tokens, as Pileus does by itself every week")
+    keys.add_argument("--end-tokens", action="store_true", help="drop the keys before it: every token ends at once")
+
     _command(commands, "status", "what runs, where, and what is wrong")
 
     doctor = _command(commands, "doctor", "say what is wrong, what shows it, and what to do")
@@ -306,6 +309,18 @@ def _database(given: argparse.Namespace) -> int:
     return 0
 
 
+def _rotate_keys(given: argparse.Namespace) -> int:
+    from pileus.services.identity.rules import tokens
+
+    with _patient(given) as cloud, cloud.db.write() as tx:
+        tokens.rotate_keys(tx, cloud.settings)
+        if given.end_tokens:
+            tokens.end_all(tx)
+    ended = "all tokens made before have ended" if given.end_tokens else "tokens made before stay good until they end"
+    sys.stdout.write(f"New tokens are made with a new key; {ended}.\n")
+    return 0
+
+
 def _handed_down() -> Settings:
     """The settings that the process which started this one has checked."""
     import msgspec
@@ -390,6 +405,7 @@ _COMMANDS = {
     "api": _api,
     "controller": _controller,
     "database": _database,
+    "rotate-keys": _rotate_keys,
     "down": _down,
     "status": _status,
     "doctor": _doctor,

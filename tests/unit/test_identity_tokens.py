@@ -115,7 +115,7 @@ def test_a_change_by_another_process_is_seen_at_once(db: Database) -> None:
 def test_tokens_outlive_a_change_of_keys_and_end_with_their_key(db: Database) -> None:
     token = log_in(db)
     with db.write() as tx:
-        tokens.rotate_keys(tx)
+        tokens.rotate_keys(tx, Settings())
     with db.read() as tx:
         assert tokens.authenticate(tx, token, None)
     with db.write() as tx:

@@ -38,7 +38,7 @@ def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tupl
     if not rows.mark(tx):
         rows.touch(tx)
     if not token_store.keys(tx):
-        tokens.rotate_keys(tx)
+        tokens.rotate_keys(tx, settings)
     while not sealing.tidy(tx, settings):
         """What was kept before there were seals."""
     if projects.domain(tx, DEFAULT_DOMAIN) is None:

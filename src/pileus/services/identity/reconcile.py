@@ -14,7 +14,7 @@ HOUR = 3600.0
 def reconcilers(db: Database, settings: Settings) -> list[Reconciler]:
     def tidy() -> None:
         with db.write() as tx:
-            tokens.tidy(tx)
+            tokens.tidy(tx, settings)
             oauth1.tidy(tx)
             compliance.disable_idle(tx, settings)
             federation.forget(tx)

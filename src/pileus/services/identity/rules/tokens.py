@@ -17,6 +17,7 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from pileus.core.body import micros
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import Unauthorized
@@ -189,21 +190,27 @@ def box(tx: Tx) -> MultiFernet:
     return kept(tx, "box", lambda tx: MultiFernet([Fernet(key.key) for key in store.keys(tx)]))
 
 
-def rotate_keys(tx: Tx) -> None:
-    """A new key for new tokens; those that no living token can need are dropped."""
+def rotate_keys(tx: Tx, settings: Settings) -> None:
+    """A new key for new tokens; those that no token can need any more, not even within its grace, are dropped."""
     keys = store.keys(tx)
+    needed = max(KEY_LIFE, timedelta(hours=settings.token_hours) + GRACE)
     for newer, older in pairwise(keys):
-        if newer.created_at < tx.now - KEY_LIFE:
+        if newer.created_at < tx.now - needed:
             store.drop_keys_before(tx, older.id + 1)
             break
     store.add_key(tx, keys[0].id + 1 if keys else 1, Fernet.generate_key().decode())
 
 
-def tidy(tx: Tx) -> None:
+def end_all(tx: Tx) -> None:
+    """All keys but the newest go, and with them every token made before it."""
+    store.drop_keys_before(tx, store.keys(tx)[0].id)
+
+
+def tidy(tx: Tx, settings: Settings) -> None:
     """A new key where the newest is old; revocations of tokens that have ended are forgotten."""
     keys = store.keys(tx)
     if not keys or keys[0].created_at < tx.now - KEY_LIFE:
-        rotate_keys(tx)
+        rotate_keys(tx, settings)
     store.forget_revocations(tx, GRACE)
 
 
