@@ -87,10 +87,10 @@ def check_member(tx: Tx, membership: Membership) -> None:
 
 
 @api.put(MEMBER, policy="identity:add_user_to_group", load=membership_of_path, target=target_membership, success=204)
-def add_member(tx: Tx, membership: Membership) -> None:
-    store.add_member(tx, membership.group.id, membership.user.id)
+def add_member(tx: Tx, caller: Caller, membership: Membership) -> None:
+    rules.add_member(tx, caller, membership.group, membership.user)
 
 
 @api.delete(MEMBER, policy="identity:remove_user_from_group", load=membership_of_path, target=target_membership)
-def remove_member(tx: Tx, membership: Membership) -> None:
-    rules.remove_member(tx, membership.group, membership.user)
+def remove_member(tx: Tx, caller: Caller, membership: Membership) -> None:
+    rules.remove_member(tx, caller, membership.group, membership.user)

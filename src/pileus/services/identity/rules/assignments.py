@@ -19,6 +19,9 @@ from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 from pileus.services.identity.types.users import GroupRow, UserRow
 
+ADMIN = "admin"
+"""The role of the cloud's administrators, in whatever scope it is held."""
+
 
 def expanded(role_ids: Iterable[str], implications: Mapping[str, Sequence[str]]) -> set[str]:
     """The roles and all that they imply, directly or not; circles do no harm."""
@@ -83,6 +86,23 @@ def domains_of(tx: Tx, user_id: str, group_ids: Sequence[str] = ()) -> list[Doma
     actor = store.by_actor(user_id, group_ids, tx.now)
     held = store.listing(tx, actor, *store.matching(target_type="domain", inherited=False))
     return store.domains_by_id(tx, {assignment.target_id for assignment in held})
+
+
+def must_not_outrank(tx: Tx, caller: Caller, actor: UserRow | GroupRow) -> None:
+    """Raises Forbidden where somebody who is no administrator would change who is one.
+
+    Who manages a domain manages its users, but a password, or a place in a group, of an administrator is the whole cloud.
+    """
+    if caller.is_admin:
+        return
+    kind = "user" if isinstance(actor, UserRow) else "group"
+    if kind == "user":
+        theirs = [store.by_actor(actor.id, [], tx.now)]
+    else:
+        theirs = store.matching(actor_type=kind, actor_id=actor.id)
+    admin = [role.id for role in rows.where(tx, RoleRow, name=ADMIN, domain_id=None)]
+    if admin and store.listing(tx, *theirs, store.of_roles(admin)):
+        raise Forbidden(f"The {kind} {actor.name} has the role {ADMIN}: only one who has it may change this.")
 
 
 class Grant(msgspec.Struct):

@@ -10,11 +10,10 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import Forbidden, NotFound
 from pileus.services.identity.rules import resources
-from pileus.services.identity.rules.assignments import found_domain
+from pileus.services.identity.rules.assignments import ADMIN, found_domain
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.types.roles import RoleCreate, RoleRow, RoleUpdate
 
-NEVER_IMPLIED = "admin"
 _TAKEN = "There is a role '{name}' already."
 
 
@@ -67,8 +66,8 @@ def imply(tx: Tx, pair: Implication) -> None:
     """Raises Forbidden for the admin role, which nothing may bring, and for a domain's role below a global one."""
     if pair.prior.domain_id is None and pair.implied.domain_id is not None:
         raise Forbidden(f"Role {pair.implied.name} of a domain can't be implied by the global role {pair.prior.name}.")
-    if pair.implied.name == NEVER_IMPLIED and pair.implied.domain_id is None:
-        raise Forbidden(f"Role {NEVER_IMPLIED} can't be implied by another.")
+    if pair.implied.name == ADMIN and pair.implied.domain_id is None:
+        raise Forbidden(f"Role {ADMIN} can't be implied by another.")
     store.imply(tx, pair.prior.id, pair.implied.id)
 
 

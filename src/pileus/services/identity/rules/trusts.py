@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
@@ -36,7 +37,7 @@ def create(tx: Tx, caller: Caller, body: TrustCreate) -> TrustRow:
         body.trustee_user_id,
         body.project_id,
         body.impersonation,
-        expiry(tx, body.expires_at),
+        _end(tx, body, above),
         body.remaining_uses,
         above.id if above else None,
         _redelegations(body, above),
@@ -60,6 +61,17 @@ def _redelegated(tx: Tx, caller: Caller, body: TrustCreate) -> TrustRow | None:
     if body.remaining_uses is not None:
         raise BadRequest("A trust that is lent on can't count its uses.")
     return above
+
+
+def _end(tx: Tx, body: TrustCreate, above: TrustRow | None) -> datetime | None:
+    """What is lent on ends with what it was lent from, at the latest. Raises Forbidden for a later end."""
+    wanted = expiry(tx, body.expires_at)
+    latest = above.expires_at if above else None
+    if wanted is not None and latest is not None and wanted > latest:
+        raise Forbidden(
+            f"expires_at is {body.expires_at}; what is lent on ends at {latest.isoformat()}Z at the latest."
+        )
+    return wanted or latest
 
 
 def _redelegations(body: TrustCreate, above: TrustRow | None) -> int:

@@ -13,7 +13,7 @@ from pileus.core.db import Database, Tx, new_hex_id
 from pileus.core.errors import BadRequest, NotFound, Unauthorized
 from pileus.services.identity import passwords
 from pileus.services.identity.rules import compliance, factors, resources
-from pileus.services.identity.rules.assignments import found_domain
+from pileus.services.identity.rules.assignments import found_domain, must_not_outrank
 from pileus.services.identity.rules.login import REFUSED
 from pileus.services.identity.rules.targets import home_domain
 from pileus.services.identity.store import assignments, federation, rows
@@ -77,6 +77,7 @@ def update_user(
     Raises Conflict for the name, Forbidden for another domain.
     """
     user = resources.find(tx, UserRow, user_id)
+    must_not_outrank(tx, caller, user)
     resources.same_or_unset(user, body, "domain_id")
     values: dict[str, Any] = resources.wishes(body, user)
     if values.get("default_project_id"):
@@ -118,6 +119,7 @@ def _no_domain_as_default(tx: Tx, project_id: str | None) -> None:
 
 
 def delete_user(tx: Tx, caller: Caller, user: UserRow) -> None:
+    must_not_outrank(tx, caller, user)
     assignments.forget(tx, actor_type="user", actor_id=user.id)
     compliance_store.forget_failures(tx, user.id)
     resources.remove(tx, caller, user)
@@ -166,11 +168,18 @@ def update_group(tx: Tx, caller: Caller, group: GroupRow, body: GroupUpdate) -> 
 
 
 def delete_group(tx: Tx, caller: Caller, group: GroupRow) -> None:
+    must_not_outrank(tx, caller, group)
     assignments.forget(tx, actor_type="group", actor_id=group.id)
     resources.remove(tx, caller, group)
 
 
-def remove_member(tx: Tx, group: GroupRow, user: UserRow) -> None:
+def add_member(tx: Tx, caller: Caller, group: GroupRow, user: UserRow) -> None:
+    must_not_outrank(tx, caller, group)
+    store.add_member(tx, group.id, user.id)
+
+
+def remove_member(tx: Tx, caller: Caller, group: GroupRow, user: UserRow) -> None:
+    must_not_outrank(tx, caller, group)
     if not store.remove_member(tx, group.id, user.id):
         raise NotFound(f"User {user.id} is not in group {group.id}.")
 
