@@ -9,8 +9,10 @@ import httpx
 import msgspec
 import pytest
 
+from pileus.node import agent as agent_module
 from pileus.node.agent import Agent
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
+from pileus.node.host import Seen
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
 from tests.unit.test_diff import nic, spec
@@ -24,6 +26,7 @@ class Control:
         self.guests: dict[str, GuestStatus] = {}
         self.gone: set[str] = set()
         self.away = False
+        self.asked = 0
         self.moved = threading.Condition()
 
     def want(self, *guests: GuestSpec) -> None:
@@ -36,6 +39,7 @@ class Control:
 
     def spec(self, seen: int, wait: float) -> HostSpec | None:
         self._answer()
+        self.asked += 1
         with self.moved:
             self.moved.wait_for(lambda: self.wanted.revision != seen or self.away, min(wait, 1.0))
             self._answer()
@@ -169,3 +173,31 @@ def test_a_lost_ledger_destroys_no_disk(bench: Bench) -> None:
     bench.agent = bench.make()
     control.until(lambda: control.state("a") == ("running", 1))
     assert bench.host._guests["a"].disks_made == 1
+
+
+def test_a_host_that_cannot_be_looked_at_does_not_say_that_it_lives(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "STUCK", 0.2)
+    hang = threading.Event()
+    control, look = bench.control, bench.host.see
+
+    def see() -> dict[str, Seen]:
+        hang.wait(20)
+        return look()
+
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    monkeypatch.setattr(bench.host, "see", see)
+    control.want(spec(id="a", generation=2))
+    deadline = time.monotonic() + 20
+    while (asked := control.asked) != asked_after(control, 1.5):
+        assert time.monotonic() < deadline, "it goes on asking"
+    hang.set()
+    control.until(lambda: control.state("a") == ("running", 2))
+
+
+def asked_after(control: Control, seconds: float) -> int:
+    """How often the spec has been asked for, a while later."""
+    time.sleep(seconds)
+    return control.asked

@@ -24,6 +24,8 @@ log = structlog.get_logger("pileus.agent")
 LONG_POLL = 25.0
 RETRY = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the control plane is away."""
+STUCK = 30.0
+"""Seconds without a look at the host, after which it does not ask for its spec any more, and so counts as down."""
 _LOOK = 5.0
 """Seconds between two looks at the host where it did not wake us."""
 _AWAY = (httpx.TransportError, Refused)
@@ -43,6 +45,8 @@ class Agent:
         self._reported: dict[str, GuestStatus] = {}
         self._gone: set[str] = set()
         self._full_due = True
+        self._looked = time.monotonic()
+        self._told: tuple[str, ...] = ()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -85,6 +89,10 @@ class Agent:
         self._changed.set()
 
     def _fetch_once(self) -> None:
+        if time.monotonic() - self._looked > STUCK:
+            log.error("the host can't be looked at", seconds=round(time.monotonic() - self._looked))
+            self._stop.wait(_LOOK)
+            return
         known = self.page.spec.revision if self.page.spec and not self._full_due else -1
         spec = self.control.spec(known, LONG_POLL if known >= 0 else 0)
         if spec is None:
@@ -208,18 +216,18 @@ class Agent:
 
     def _report(self) -> None:
         interval, last = 10.0, 0.0
-        looked = time.monotonic()
         while not self._stop.is_set():
             due = last + interval
-            self._changed.wait(max(0.0, min(due - time.monotonic(), looked + _LOOK - time.monotonic())))
+            self._changed.wait(max(0.0, min(due - time.monotonic(), self._looked + _LOOK - time.monotonic())))
             self._changed.clear()
             try:
                 self._look()
-                looked = time.monotonic()
+                self._looked = time.monotonic()
                 if self.page.spec is None and not self._full_due:
                     continue
                 status = self.status()
-                if status.guests or status.gone or status.full or time.monotonic() >= due:
+                news = status.guests or status.gone or status.full or status.problems != self._told
+                if news or time.monotonic() >= due:
                     self._send(status)
                     last = time.monotonic()
                 interval = self.page.spec.status_interval if self.page.spec else interval
@@ -235,6 +243,7 @@ class Agent:
 
     def _send(self, status: HostStatus) -> None:
         self.control.report(status)
+        self._told = status.problems
         self._full_due = self._full_due and not status.full
         with self._lock:
             self._gone -= set(status.gone)

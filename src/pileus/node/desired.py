@@ -160,8 +160,8 @@ class HostSpec(msgspec.Struct, kw_only=True, frozen=True):
     revision: int
     guests: tuple[GuestSpec, ...] = ()
     metadata_ports: tuple[MetadataPort, ...] = ()
-    status_interval: float = 10.0
-    """Seconds between two heartbeats (a HostStatus, empty if nothing changed)."""
+    status_interval: float = 60.0
+    """Seconds between two reports that say nothing new. That the host lives, it says by asking for its spec."""
 
 
 GuestState = Literal["building", "running", "stopped", "paused", "suspended", "crashed", "failed"]

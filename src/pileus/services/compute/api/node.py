@@ -24,6 +24,7 @@ from pileus.node.desired import (
     Membership,
 )
 from pileus.services.compute.rules import hosts, join, reports, servers, specs
+from pileus.services.compute.rules.alive import Alive
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
 from pileus.services.image import send, stores
@@ -31,6 +32,7 @@ from pileus.services.network import rules as network
 
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False, quiet=True)
 LONGEST_WAIT = 60.0
+alive = Alive()
 GATHER = 0.01
 """Seconds after a change in which others may follow: a burst of changes is told in few specs."""
 
@@ -96,6 +98,7 @@ async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQ
     """What a host should be: at once where it differs from revision `seen`, else as soon as it does, or 304."""
     host, topic = known.host, f"host:{known.host}"
     until = time.monotonic() + min(query.wait, LONGEST_WAIT)
+    alive.note(db, host)
     while True:
         count = watch.count(topic)
         spec = await asyncio.to_thread(specs.newer_spec, db, host, query.seen)

@@ -74,5 +74,9 @@ def update(tx: Tx, name: str, values: Mapping[str, Any]) -> None:
     tx.update(hosts, hosts.c.name == name, values)
 
 
+def note_alive(tx: Tx, names: Sequence[str]) -> None:
+    tx.update(hosts, hosts.c.name.in_(names), {"last_seen": tx.now})
+
+
 def delete(tx: Tx, name: str) -> None:
     tx.delete(hosts, hosts.c.name == name)

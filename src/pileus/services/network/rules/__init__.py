@@ -12,7 +12,7 @@ from pileus.services.network.rules.bindings import (
     set_security_groups,
     unbind_port,
 )
-from pileus.services.network.rules.chassis import forget_host, note_mtu, see_host
+from pileus.services.network.rules.chassis import forget_host, note_alive, note_mtu, see_host
 from pileus.services.network.rules.floating_ips import associate as associate_floating_ip
 from pileus.services.network.rules.metadata import metadata_ports
 from pileus.services.network.rules.networks import default_networks, underlay_mtu_in_use, visible_network
@@ -40,6 +40,7 @@ __all__ = [
     "floating_ip_at",
     "forget_host",
     "metadata_ports",
+    "note_alive",
     "note_mtu",
     "port_of",
     "port_wired",

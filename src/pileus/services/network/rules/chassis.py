@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pileus.core.context import Caller
@@ -23,6 +24,11 @@ def see_host(tx: Tx, host: str, address: str, version: str) -> None:
 def note_mtu(tx: Tx, host: str, mtu: int | None) -> None:
     """What the host's underlay carries; None where it has no tunnels."""
     store.set_mtu(tx, host, mtu)
+
+
+def note_alive(tx: Tx, hosts: Sequence[str]) -> None:
+    """These hosts, which are known, live."""
+    store.note_alive(tx, hosts)
 
 
 def forget_host(tx: Tx, host: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from pileus.core.db import Tx
@@ -12,6 +14,10 @@ from pileus.services.network.types.rows import ChassisRow
 def seen(tx: Tx, host: str, address: str, version: str) -> bool:
     values = {"address": address, "version": version, "seen_at": tx.now}
     return tx.update(chassis, chassis.c.host == host, values) > 0
+
+
+def note_alive(tx: Tx, hosts: Sequence[str]) -> None:
+    tx.update(chassis, chassis.c.host.in_(hosts), {"seen_at": tx.now})
 
 
 def insert(tx: Tx, row: ChassisRow) -> None:
