@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from pileus.core.db import Database
 from pileus.services.compute.rules.hosts import SEEN_EVERY
@@ -39,8 +38,8 @@ class Alive:
         names, self._due = sorted(self._due), set()
         try:
             await asyncio.to_thread(_write, db, names)
-        except DBAPIError as error:
-            log.warning("hosts could not be noted as alive", hosts=len(names), reason=str(error.orig).strip())
+        except Exception as error:  # they ask again within a minute, and are written then
+            log.warning("hosts could not be noted as alive", hosts=len(names), reason=str(error))
             return
         self._written.update(dict.fromkeys(names, time.monotonic()))
 
