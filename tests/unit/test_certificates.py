@@ -1,39 +1,146 @@
-"""Client certificates as a TLS proxy passes them on."""
+"""The cloud's own authority: what it signs, what clients and hosts are shown, and renewal while it serves."""
 
-import base64
+import socket
 import ssl
-from urllib.parse import quote
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from pileus.core import certificates
+from pileus.core import authority, schema
+from pileus.core.authority import CONTROL_PLANE, Authority
+from pileus.core.config import Settings
+from pileus.core.db import Database
+from pileus.core.tls import Folder
+from pileus.operate import options
+from pileus.operate.certificates import Certificates
+from pileus.operate.options import BadValue
 
-DER = b"\x30\x03\x02\x01\x05"
-RFC_9440 = f":{base64.b64encode(DER).decode()}:"
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{tmp_path}/pileus.db")
+    schema.upgrade(made)
+    with closing(made):
+        yield made
 
 
-@pytest.mark.parametrize("value", [RFC_9440, quote(ssl.DER_cert_to_PEM_cert(DER))])
-def test_the_proxy_is_believed(value: str) -> None:
-    headers = {"client-cert": value, "x-tls-proxy-secret": "s3cret"}
-    assert certificates.forwarded(headers, "s3cret") == DER
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(state_dir=tmp_path, host="127.0.0.1")
+
+
+def signer(db: Database) -> Authority:
+    with db.write() as tx:
+        return authority.ensure(tx)
+
+
+def shown(context: ssl.SSLContext, ca: Path, name: str) -> bytes:
+    """The certificate that a client of that name for the server sees; it must trust it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with context.wrap_socket(connection, server_side=True) as server:
+                server.recv(1)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        trusting = ssl.create_default_context(cafile=str(ca))
+        with (
+            socket.create_connection(listener.getsockname()) as plain,
+            trusting.wrap_socket(plain, server_hostname=name) as client,
+        ):
+            found = client.getpeercert(binary_form=True)
+            client.send(b"x")
+        thread.join()
+    assert found
+    return found
+
+
+def test_made_once_and_the_same_for_all(db: Database) -> None:
+    first = signer(db)
+    assert signer(db) == first
+    assert len(first.fingerprint) == 64
+
+
+def test_clients_know_the_address_and_hosts_the_name(db: Database, settings: Settings) -> None:
+    certificates = Certificates(settings, db)
+    ca = settings.tls / "ca.pem"
+    assert shown(certificates.context, ca, "127.0.0.1") == shown(certificates.context, ca, CONTROL_PLANE)
+    assert (settings.tls / "own.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_renewed_before_its_end_without_a_restart(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates = Certificates(settings, db)
+    ca = settings.tls / "ca.pem"
+    before = shown(certificates.context, ca, CONTROL_PLANE)
+    certificates.look()
+    assert shown(certificates.context, ca, CONTROL_PLANE) == before
+    monkeypatch.setattr(authority, "RENEWED_BEFORE", authority.LIFE + timedelta(days=1))
+    certificates.look()
+    after = shown(certificates.context, ca, CONTROL_PLANE)
+    assert after != before
+    assert authority.key_of_certificate(after) == authority.key_of_certificate(before)
+
+
+def test_another_address_is_another_certificate(db: Database, settings: Settings) -> None:
+    Certificates(settings, db)
+    first = (settings.tls / "own.pem").read_text()
+    Certificates(Settings(state_dir=settings.state_dir, host="127.0.0.2"), db)
+    second = (settings.tls / "own.pem").read_text()
+    assert (authority.addresses_of(first), authority.addresses_of(second)) == ({"127.0.0.1"}, {"127.0.0.2"})
+
+
+def test_a_given_certificate_is_for_clients_and_ours_for_hosts(
+    db: Database, settings: Settings, tmp_path: Path
+) -> None:
+    bought = Database(f"sqlite:///{tmp_path}/other.db")
+    schema.upgrade(bought)
+    folder = Folder(tmp_path / "bought")
+    request = authority.request_for(folder.ensure_key(), "cloud")
+    with closing(bought):
+        other = signer(bought)
+    folder.keep(other.sign(request, "control plane", "cloud.example"), other.certificate)
+    given = Settings(
+        state_dir=settings.state_dir, host="127.0.0.1", certificate=folder.certificate, certificate_key=folder.key
+    )
+    certificates = Certificates(given, db)
+    client = shown(certificates.context, folder.authority, "cloud.example")
+    host = shown(certificates.context, settings.tls / "ca.pem", CONTROL_PLANE)
+    assert client != host
+    folder.keep(other.sign(request, "control plane", "cloud.example"), other.certificate)
+    certificates.look()
+    assert shown(certificates.context, folder.authority, "cloud.example") != client
+
+
+def test_what_is_signed_is_the_key_and_nothing_that_the_request_says(db: Database) -> None:
+    key = authority.new_key()
+    signed = signer(db).sign(authority.request_for(key, CONTROL_PLANE), "host", "host1")
+    der = ssl.PEM_cert_to_DER_cert(signed)
+    assert authority.key_of_certificate(der) == authority.key_of_request(authority.request_for(key, "other"))
+    assert CONTROL_PLANE.encode() not in der
 
 
 @pytest.mark.parametrize(
-    ("headers", "secret"),
-    [
-        ({"client-cert": RFC_9440}, ""),
-        ({"client-cert": RFC_9440, "x-tls-proxy-secret": ""}, ""),
-        ({"client-cert": RFC_9440}, "s3cret"),
-        ({"client-cert": RFC_9440, "x-tls-proxy-secret": "guess"}, "s3cret"),
-        ({"client-cert": RFC_9440, "x-tls-proxy-secret": "gu\xe9ss"}, "s3cret"),
-        ({"x-tls-proxy-secret": "s3cret"}, "s3cret"),
-        ({"client-cert": ":not base64:", "x-tls-proxy-secret": "s3cret"}, "s3cret"),
-        ({"client-cert": "no certificate", "x-tls-proxy-secret": "s3cret"}, "s3cret"),
-    ],
+    "request_", ["", "x", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----"]
 )
-def test_nobody_else_is(headers: dict[str, str], secret: str) -> None:
-    assert certificates.forwarded(headers, secret) is None
+def test_what_is_no_request_is_refused(request_: str) -> None:
+    with pytest.raises(authority.BadRequest, match="can't be read"):
+        authority.key_of_request(request_)
 
 
-def test_thumbprint() -> None:
-    assert certificates.thumbprint(b"") == "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadValue, match="certificate_key is not given"):
+        options.check(Settings(state_dir=tmp_path, host="192.0.2.1", certificate=tmp_path / "none"))
+    with pytest.raises(BadValue, match="can't be used"):
+        options.check(
+            Settings(
+                state_dir=tmp_path, host="192.0.2.1", certificate=tmp_path / "none", certificate_key=tmp_path / "none"
+            )
+        )

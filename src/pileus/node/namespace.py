@@ -60,7 +60,7 @@ def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[s
     _ip("-n", space, "link", "set", INSIDE, "up")
     _ip("link", "set", end, "alias", place.mark)
     _ip("link", "set", end, "up")
-    _inside(space, lambda: _checksum_in_software(INSIDE))
+    _inside(space, lambda: checksum_in_software(INSIDE))
     _plug(place, end, port)
     sockets: list[socket.socket] = _inside(space, lambda: [_listen(address) for address in addresses])
     return sockets
@@ -103,7 +103,7 @@ def _listen(address: str) -> socket.socket:
     return listener
 
 
-def _checksum_in_software(interface: str) -> None:
+def checksum_in_software(interface: str) -> None:
     """The userspace datapath takes frames as they are: a checksum left to hardware would stay wrong (story W01)."""
     value = ctypes.create_string_buffer(struct.pack("II", _ETHTOOL_STXCSUM, 0))
     request = struct.pack("16sP", interface.encode(), ctypes.addressof(value)) + bytes(16)

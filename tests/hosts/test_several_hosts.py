@@ -1,0 +1,119 @@
+"""Stories of several real hosts, with real guests on two of them. They run in this order, on one cloud."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cloud import Guest, until
+from tests.hosts.several import SeveralHosts, pings, silence
+from tests.support.hosts import lab_of
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ovn-northd"), reason="needs root, libvirt and OVN"),
+]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[SeveralHosts]:
+    with lab_of(3) as lab:
+        cloud = SeveralHosts(lab)
+        cloud.start()
+        for number in (1, 2):
+            lab.join(number, "--external-interface", "eth1")
+        cloud.prepare()
+        yield cloud
+        for host in lab.hosts:
+            if host.is_open:
+                host.pileus("down", "--purge")
+
+
+@pytest.fixture(scope="module")
+def guests(cloud: SeveralHosts) -> tuple[Guest, Guest]:
+    """On host1 and host2, in one network."""
+    return cloud.boot_on(1, "one"), cloud.boot_on(2, "two")
+
+
+def inside(guest: Guest) -> str:
+    return str(guest.port.fixed_ips[0]["ip_address"])
+
+
+def test_w22_hosts_appear_by_themselves_and_take_guests(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    services = {each.host: each.state for each in cloud.api.compute.services(binary="nova-compute")}
+    assert services == {"host0": "up", "host1": "up", "host2": "up"}
+    assert [cloud.host_of(guest) for guest in guests] == ["host1", "host2"]
+
+
+def test_w05_guests_of_two_hosts_reach_each_other(guests: tuple[Guest, Guest]) -> None:
+    for one, other in (guests, guests[::-1]):
+        one.run(f"ping -c 3 -W 2 {inside(other)}")
+        assert one.run(f"sleep 1 | nc -w 5 {inside(other)} 22 | head -c 4") == "SSH-"
+
+
+def test_w07_what_the_mtu_says_passes_between_hosts(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    one, other = guests
+    assert cloud.network.mtu == 1500 - 58
+    mtu = int(one.run("cat /sys/class/net/eth0/mtu"))
+    assert mtu == cloud.network.mtu
+    one.run(f"ping -c 2 -W 2 -s {mtu - 28} {inside(other)}")
+    megabytes = 4
+    listening = f"(nc -l -p 5001 | md5sum > sum) & sleep 1; echo {megabytes}"
+    other.run(f"nohup sh -c '{listening}' > /dev/null 2>&1 &")
+    sent = one.run(
+        f"sleep 2; dd if=/dev/urandom of=large bs=1M count={megabytes} 2> /dev/null; nc -w 30 {inside(other)} 5001 < large; md5sum < large"
+    )
+    until(lambda: other.run("cat sum").split()[:1] == sent.split()[:1], "what was sent did not arrive whole")
+
+
+def test_w10_twenty_changes_of_floating_ips_leave_the_gateway_where_it_is(
+    cloud: SeveralHosts, guests: tuple[Guest, Guest]
+) -> None:
+    place = cloud.gateway_of(cloud.router)
+    assert place
+    moving = cloud.api.network.create_ip(floating_network_id=cloud.public.id)
+    for _ in range(10):
+        for guest in guests:
+            port = cloud.api.network.create_port(network_id=cloud.network.id)
+            cloud.api.network.update_ip(moving, port_id=port.id)
+            cloud.api.network.update_ip(moving, port_id=None)
+            cloud.api.network.delete_port(port)
+            assert pings(guest.address) or pings(guest.address)
+    cloud.api.network.delete_ip(moving)
+    assert cloud.gateway_of(cloud.router) == place
+
+
+def test_w10_outside_connectivity_is_back_when_the_gateway_host_is_lost(
+    cloud: SeveralHosts, guests: tuple[Guest, Guest]
+) -> None:
+    lost = cloud.gateway_of(cloud.router)
+    other = next(guest for guest in guests if cloud.host_of(guest) != lost)
+    until(lambda: pings(other.address), "it does not answer before")
+    cloud.lab.hosts[int(lost[-1])].kill()
+    assert silence(other.address, 15) < 5
+    assert cloud.gateway_of(cloud.router) != lost
+
+
+def test_w23_a_host_that_comes_back_starts_its_guests(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    """The control plane is not touched. The story before has cut the host's power."""
+    host = next(host for host in cloud.lab.hosts if not host.is_open)
+    guest = next(guest for guest in guests if cloud.host_of(guest) == host.name)
+    host.boot()
+    assert float(guest.run("cat /proc/uptime").split()[0]) < 300
+    guest.wait("ACTIVE")
+    other = next(each for each in guests if each is not guest)
+    guest.run(f"ping -c 3 -W 2 {inside(other)}")
+
+
+def test_w24_guests_go_on_while_the_control_plane_is_away(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    one, other = guests
+    up = float(one.run("cat /proc/uptime").split()[0])
+    cloud.pileus("down")
+    one.run(f"ping -c 3 -W 2 {inside(other)}")
+    one.run("sudo /bin/kill -USR1 $(cat /var/run/udhcpc.eth0.pid); sleep 2; ip addr show eth0 | grep -q 10.20")
+    assert one.id in one.run("curl -s http://169.254.169.254/openstack/latest/meta_data.json")
+    cloud.lab.hosts[0].pileus.ok(*cloud.lab.hosts[0].at_boot)
+    cloud.connect()
+    one.wait("ACTIVE")
+    assert float(one.run("cat /proc/uptime").split()[0]) > up
