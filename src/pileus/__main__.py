@@ -234,7 +234,11 @@ def _status(given: argparse.Namespace) -> int:
 
     found = facts(_state_dir(given))
     wrong: list[str] = []
-    if found.serving is not None:
+    if found.serving is not None and found.member is not None:
+        from pileus.operate.join import troubles
+
+        wrong = troubles(found.state_dir, found.member)
+    elif found.serving is not None:
         from pileus.doctor.checks import QUICK, examine
 
         with _patient(given) as patient:

@@ -43,6 +43,14 @@ class SeveralHosts(RealCloud):
             self.router = self.api.network.create_router(name="e2e", external_gateway_info=gateway)
             self.api.network.add_interface_to_router(self.router, subnet_id=subnet)
 
+    def network_of_its_own(self, name: str, cidr: str) -> Any:
+        """Behind a router of its own."""
+        network = self.make_network(name, cidr, router=False)
+        subnet = self.api.network.get_network(network.id).subnet_ids[0]
+        router = self.api.network.create_router(name=name, external_gateway_info={"network_id": self.public.id})
+        self.api.network.add_interface_to_router(router, subnet_id=subnet)
+        return network
+
     def connect(self) -> None:
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(self.state_dir / "clouds.yaml")
         self.api = openstack.connect(cloud="pileus")

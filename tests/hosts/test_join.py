@@ -8,6 +8,7 @@ import httpx
 import pytest
 import websockets.sync.client
 
+from pileus.core import authority
 from pileus.core.authority import CONTROL_PLANE
 from pileus.core.tls import Folder
 from tests.support.command import until
@@ -109,6 +110,13 @@ def test_an_agent_talks_to_the_control_plane_alone(lab: Lab) -> None:
         assert client.get(agent, extensions={"sni_hostname": "host1"}).status_code == 200
 
 
+def test_status_of_a_joined_host(lab: Lab) -> None:
+    host = lab.hosts[1].pileus
+    assert "host1 of a cloud" in host.ok("status").replace("\n", " ")
+    assert "ask on the machine of its cloud" in host.refused("doctor")
+    assert "is that of host host1" in host.refused("up", "--sim")
+
+
 @pytest.mark.parametrize(("method", "path"), routes("host2"))
 def test_a_host_opens_nothing_of_another(lab: Lab, method: str, path: str) -> None:
     with as_host(lab, 1) as host:
@@ -122,6 +130,18 @@ def test_a_host_reads_its_own(lab: Lab) -> None:
         spec = host.get("/hosts/host2/spec", extensions=NAMED)
         assert spec.status_code == 200
         assert spec.json()["host"] == "host2"
+
+
+def test_a_host_renews_its_certificate_for_the_same_key_alone(lab: Lab) -> None:
+    folder = Folder(lab.hosts[2].state_dir / "tls")
+    own = authority.request_for(folder.ensure_key(), "whatever")
+    foreign = authority.request_for(authority.new_key(), "host2")
+    with as_host(lab, 2) as host:
+        renewed = host.post("/hosts/host2/certificate", json={"request": own}, extensions=NAMED)
+        assert renewed.status_code == 200, renewed.text
+        assert authority.expiry(renewed.json()["certificate"]) >= authority.expiry(folder.certificate.read_text())
+        refused = host.post("/hosts/host2/certificate", json={"request": foreign}, extensions=NAMED)
+        assert refused.status_code == 403, refused.text
 
 
 def test_images_are_for_hosts(lab: Lab, user: User) -> None:

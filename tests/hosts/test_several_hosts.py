@@ -108,12 +108,31 @@ def test_w23_a_host_that_comes_back_starts_its_guests(cloud: SeveralHosts, guest
 
 def test_w24_guests_go_on_while_the_control_plane_is_away(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
     one, other = guests
-    up = float(one.run("cat /proc/uptime").split()[0])
+    up, address = float(one.run("cat /proc/uptime").split()[0]), inside(other)
     cloud.pileus("down")
-    one.run(f"ping -c 3 -W 2 {inside(other)}")
+    one.run(f"ping -c 3 -W 2 {address}")
     one.run("sudo /bin/kill -USR1 $(cat /var/run/udhcpc.eth0.pid); sleep 2; ip addr show eth0 | grep -q 10.20")
     assert one.id in one.run("curl -s http://169.254.169.254/openstack/latest/meta_data.json")
-    cloud.lab.hosts[0].pileus.ok(*cloud.lab.hosts[0].at_boot)
+    cloud.pileus(*cloud.lab.hosts[0].at_boot)
     cloud.connect()
     one.wait("ACTIVE")
     assert float(one.run("cat /proc/uptime").split()[0]) > up
+
+
+def test_w09_a_floating_ip_that_moves_to_another_host_and_router_answers_again(
+    cloud: SeveralHosts, guests: tuple[Guest, Guest]
+) -> None:
+    """The users hold the old ARP entry and keep talking. The new guest has the name of one that is gone."""
+    gone, stays = guests
+    gone.delete()
+    network = cloud.network_of_its_own("moved", "10.22.0.0/24")
+    new = cloud.boot_on(1, "one", networks=[{"uuid": network.id}])
+    assert new.run("hostname").strip() == "one"
+    floating = next(iter(cloud.api.network.ips(floating_ip_address=stays.address)))
+    assert pings(stays.address)
+    second = next(iter(cloud.api.network.ips(floating_ip_address=new.address)))
+    cloud.api.network.delete_ip(second)
+    cloud.api.network.update_ip(floating, port_id=new.port.id)
+    assert silence(stays.address, 10) < 5
+    new.address = stays.address
+    assert new.run("hostname").strip() == "one"

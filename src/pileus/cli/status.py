@@ -15,12 +15,12 @@ from pileus.operate.facts import Facts
 
 
 def status(facts: Facts, wrong: Sequence[str]) -> int:
-    """`wrong`: what the doctor's quick checks say. 0 where nothing is wrong."""
+    """`wrong`: what the doctor's quick checks say, or a joined host of its control plane. 0 where nothing is wrong."""
     wrong = list(wrong)
     _head(facts)
     _facts(facts)
     _daemons(facts.daemons)
-    if facts.serving is not None:
+    if facts.serving is not None and facts.member is None:
         try:
             client = Client(facts.state_dir)
             _hosts(client)
@@ -31,19 +31,21 @@ def status(facts: Facts, wrong: Sequence[str]) -> int:
         _print(f"guests running here: {facts.guests}")
     for line in wrong:
         _print(f"[red]✗[/] {escape(line)}")
-    if wrong:
+    if wrong and facts.member is None:
         _print("[dim]'pileus doctor' says what to do.[/]")
-    elif facts.serving is not None:
+    elif facts.serving is not None and not wrong:
         _print("[green]Nothing is wrong.[/]")
     return 1 if wrong or facts.serving is None else 0
 
 
 def _head(facts: Facts) -> None:
     where = escape(str(facts.state_dir))
+    as_host = f", host {escape(facts.member.name)} of a cloud," if facts.member else ""
+    command = "join" if facts.member else "up"
     if facts.serving is not None:
         since = _span(time.time() - facts.serving.started)
         _print(
-            f"[bold]Pileus {facts.versions['Pileus']}[/] in {facts.mode} mode, for {since}"
+            f"[bold]Pileus {facts.versions['Pileus']}[/]{as_host} in {facts.mode} mode, for {since}"
             f" (pid {facts.serving.pid}, state in {where})"
         )
     elif facts.mode is None:
@@ -51,7 +53,7 @@ def _head(facts: Facts) -> None:
     else:
         going_on = "1 guest goes on" if facts.guests == 1 else f"{facts.guests} guests go on"
         more = f" {going_on} without it." if facts.guests else ""
-        _print(f"[red]Pileus is not running[/] in {where}.{more} Start it by 'pileus up'.")
+        _print(f"[red]Pileus is not running[/] in {where}.{more} Start it by 'pileus {command}'.")
 
 
 def _facts(facts: Facts) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.node.desired import GuestState
-from pileus.operate import options, state
+from pileus.operate import membership, options, state
 from pileus.operate.down import running_guests
 from pileus.operate.options import OptionError
 from pileus.operate.state import Running
@@ -44,6 +44,11 @@ class Patient:
         mode = state.mode(state_dir)
         if mode is None:
             raise OptionError(f"There is no cloud in {state_dir}: start one by 'pileus up'.")
+        if (member := membership.read(state_dir)) is not None:
+            raise OptionError(
+                f"{state_dir} is that of host {member.name}: ask on the machine of its cloud, {member.url}. "
+                "'pileus status' says how this host is."
+            )
         noted = state.noted(state_dir)
         self.state_dir = state_dir
         self.settings: Settings = noted.settings if noted else options.load(state_dir, {"mode": mode})

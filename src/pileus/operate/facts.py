@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
-from pileus.operate import state
+from pileus.operate import membership, state
 from pileus.operate.down import running_guests
+from pileus.operate.membership import Member
 
 _PROGRAMS = {
     "QEMU": "qemu-system-x86_64",
@@ -26,6 +27,8 @@ _PROGRAMS = {
 class Facts(msgspec.Struct):
     state_dir: Path
     serving: state.Running | None
+    member: Member | None
+    """Of which cloud this machine is a host, where it has joined one."""
     mode: str | None
     """real or sim; None where there is no cloud."""
     versions: dict[str, str]
@@ -40,8 +43,13 @@ class Facts(msgspec.Struct):
 def facts(state_dir: Path) -> Facts:
     noted, mode = state.noted(state_dir), state.mode(state_dir)
     real = mode == "real"
+    member = membership.read(state_dir)
     addresses = {}
-    if noted is not None:
+    if member is not None:
+        addresses = {"cloud": member.url, "host agent": noted.settings.url if noted else ""}
+        if member.external_interface:
+            addresses["external network"] = f"{member.external_bridge} with {member.external_interface}"
+    elif noted is not None:
         addresses["API"] = noted.settings.url
         if real:
             card = f" with {noted.settings.external_interface}" if noted.settings.external_interface else ""
@@ -52,6 +60,7 @@ def facts(state_dir: Path) -> Facts:
     return Facts(
         state_dir=state_dir,
         serving=state.running(state_dir),
+        member=member,
         mode=mode,
         versions={"Pileus": version("pileus"), **(_versions() if real else {})},
         accelerator=f"{chosen['kind']}: {chosen['reason']}" if chosen else "",

@@ -109,6 +109,17 @@ def attend(settings: Settings) -> int:
             machine.release()
 
 
+def troubles(state_dir: Path, member: Member) -> list[str]:
+    """What is wrong between this host and its control plane."""
+    try:
+        known = ControlPlane(
+            member.url, member.name, context=Folder(state_dir / "tls").client_context()
+        ).is_registered()
+    except (httpx.TransportError, OSError) as error:
+        return [f"The control plane at {member.url} does not answer: {error}. Guests and their networks go on."]
+    return [] if known else [f"The cloud at {member.url} does not know this host, or no longer: see log/agent.log."]
+
+
 def _member(state_dir: Path) -> Member:
     found = membership.read(state_dir)
     if found is None:

@@ -27,6 +27,7 @@ PATIENCE = 60.0
 
 def up(settings: Settings) -> None:
     """Start in the background and return when the API answers and the hosts are there. Raises OptionError, leaving nothing half started."""
+    _refuse_host(settings.state_dir)
     found = state.running(settings.state_dir)
     if found is not None:
         _same(found.settings, settings)
@@ -63,6 +64,7 @@ def foreground(settings: Settings) -> int:
     """The same, in this process, until it is told to end."""
     from pileus.operate.serve import serve
 
+    _refuse_host(settings.state_dir)
     if state.running(settings.state_dir) is not None:
         raise OptionError(f"Pileus is running in {settings.state_dir} already.")
     check_machine(settings)
@@ -72,12 +74,15 @@ def foreground(settings: Settings) -> int:
         return serve(settings)
 
 
+def _refuse_host(state_dir: Path) -> None:
+    if (member := membership.read(state_dir)) is not None:
+        raise OptionError(
+            f"{state_dir} is that of host {member.name} in the cloud at {member.url}: start it by 'pileus join'."
+        )
+
+
 def check_machine(settings: Settings) -> None:
     """Raises OptionError where something here does not allow a start; changes nothing."""
-    if (member := membership.read(settings.state_dir)) is not None:
-        raise OptionError(
-            f"{settings.state_dir} is that of host {member.name} in the cloud at {member.url}: start it by 'pileus join'."
-        )
     state.check(settings.state_dir, settings.mode)
     options.check_port_free(settings)
     if settings.mode == "real":
