@@ -361,12 +361,7 @@ def _routes(given: argparse.Namespace) -> int:
     from pileus.cloud import services
 
     rows = [
-        {
-            "service": route.service,
-            "method": route.method,
-            "path": (route.path.removeprefix(service.root) or "/") if route.root else route.path,
-            "action": route.action,
-        }
+        {"service": route.service, "method": route.method, "path": service.shown_path(route), "action": route.action}
         for service in services()
         for route in service.described()
     ]

@@ -118,6 +118,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """For how many seconds a user is locked out."""
     disable_user_account_days_inactive: int = 0
     """After how many days without a log-in a user is disabled (0: never)."""
+    limit_model: Literal["flat", "strict_two_level"] = "flat"
+    """Whether limits of projects stay within those of their domain (and projects have none below them): how limits are given out."""
     cpu_ratio: float = 4.0
     """Virtual CPUs to promise for one real one."""
     memory_ratio: float = 1.0

@@ -294,6 +294,12 @@ class Service:
             if self.answers_head and route.method == "GET":
                 yield msgspec.structs.replace(route, method="HEAD")
 
+    def shown_path(self, route: Route) -> str:
+        """As API references have it: below the prefix, or for version documents below the root."""
+        if route.path and not route.root:
+            return route.path
+        return (route.path or self.prefix).removeprefix(self.root) or "/"
+
     def websocket(self, path: str) -> Callable[[Socket], Socket]:
         """`async def handler(socket: falcon.asgi.WebSocket, request: falcon.asgi.Request, db, settings, **parameters)`."""
 

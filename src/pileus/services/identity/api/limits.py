@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Request
@@ -20,7 +21,6 @@ from pileus.services.identity.types.policies import (
 )
 
 REGISTERED = "/registered_limits/{registered_limit_id}"
-MODEL = {"name": "flat", "description": "Each project and domain has its own limits; nothing is passed down the tree."}
 
 
 def registered_of_path(tx: Tx, registered_limit_id: str) -> RegisteredLimitRow:
@@ -50,9 +50,9 @@ def show_registered_limit(tx: Tx, request: Request, limit: RegisteredLimitRow) -
 
 @api.patch(REGISTERED, policy="identity:update_registered_limit", load=registered_of_path)
 def update_registered_limit(
-    tx: Tx, caller: Caller, request: Request, limit: RegisteredLimitRow, body: RegisteredLimitUpdate
+    tx: Tx, settings: Settings, caller: Caller, request: Request, limit: RegisteredLimitRow, body: RegisteredLimitUpdate
 ) -> dict[str, Any]:
-    return {"registered_limit": shown(request, rules.update_registered(tx, caller, limit, body))}
+    return {"registered_limit": shown(request, rules.update_registered(tx, settings, caller, limit, body))}
 
 
 @api.delete(REGISTERED, policy="identity:delete_registered_limit", load=registered_of_path)
@@ -61,8 +61,8 @@ def delete_registered_limit(tx: Tx, caller: Caller, limit: RegisteredLimitRow) -
 
 
 @api.get("/limits/model", policy="identity:get_limit_model")
-def show_model() -> dict[str, Any]:
-    return {"model": MODEL}
+def show_model(settings: Settings) -> dict[str, Any]:
+    return {"model": {"name": settings.limit_model, "description": rules.MODELS[settings.limit_model]}}
 
 
 @api.get("/limits", policy="identity:list_limits")
@@ -73,8 +73,8 @@ def list_limits(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
 
 
 @api.post("/limits", policy="identity:create_limits", success=201)
-def create_limits(tx: Tx, caller: Caller, request: Request, body: LimitsCreate) -> dict[str, Any]:
-    return {"limits": [shown(request, rules.create(tx, caller, wish)) for wish in body.limits]}
+def create_limits(tx: Tx, settings: Settings, caller: Caller, request: Request, body: LimitsCreate) -> dict[str, Any]:
+    return {"limits": [shown(request, row) for row in rules.create(tx, settings, caller, body.limits)]}
 
 
 @api.get("/limits/{limit_id}", policy="identity:get_limit", load=limit_of_path, target=rules.target_limit)
@@ -83,10 +83,12 @@ def show_limit(tx: Tx, request: Request, limit: LimitRow) -> dict[str, Any]:
 
 
 @api.patch("/limits/{limit_id}", policy="identity:update_limit", load=limit_of_path, target=rules.target_limit)
-def update_limit(tx: Tx, caller: Caller, request: Request, limit: LimitRow, body: LimitUpdate) -> dict[str, Any]:
-    return {"limit": shown(request, resources.change(tx, caller, limit, resources.wishes(body)))}
+def update_limit(
+    tx: Tx, settings: Settings, caller: Caller, request: Request, limit: LimitRow, body: LimitUpdate
+) -> dict[str, Any]:
+    return {"limit": shown(request, rules.update(tx, settings, caller, limit, body))}
 
 
 @api.delete("/limits/{limit_id}", policy="identity:delete_limit", load=limit_of_path, target=rules.target_limit)
-def delete_limit(tx: Tx, caller: Caller, limit: LimitRow) -> None:
-    resources.remove(tx, caller, limit)
+def delete_limit(tx: Tx, settings: Settings, caller: Caller, limit: LimitRow) -> None:
+    rules.delete(tx, settings, caller, limit)

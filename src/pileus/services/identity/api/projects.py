@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest
@@ -91,8 +92,8 @@ def list_projects(tx: Tx, caller: Caller, request: Request) -> dict[str, Any]:
 
 
 @api.post("/projects", policy="identity:create_project", target=target_new_project, success=201)
-def create_project(tx: Tx, caller: Caller, request: Request, body: ProjectCreate) -> dict[str, Any]:
-    return _shown(tx, request, rules.create_project(tx, caller, body))
+def create_project(tx: Tx, settings: Settings, caller: Caller, request: Request, body: ProjectCreate) -> dict[str, Any]:
+    return _shown(tx, request, rules.create_project(tx, settings, caller, body))
 
 
 @api.get("/projects/{project_id}", policy="identity:get_project", load=project_of_path, target=target_project)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden
@@ -14,6 +17,7 @@ from pileus.services.identity.store import rows
 from pileus.services.identity.types.catalog import RegionRow, ServiceRow
 from pileus.services.identity.types.policies import (
     LimitRow,
+    LimitUpdate,
     LimitWish,
     RegisteredLimitRow,
     RegisteredLimitUpdate,
@@ -46,13 +50,15 @@ def _registered(tx: Tx, service_id: str, region_id: str | None, resource_name: s
 
 
 def update_registered(
-    tx: Tx, caller: Caller, row: RegisteredLimitRow, body: RegisteredLimitUpdate
+    tx: Tx, settings: Settings, caller: Caller, row: RegisteredLimitRow, body: RegisteredLimitUpdate
 ) -> RegisteredLimitRow:
     values = resources.wishes(body)
     if set(values) & {"service_id", "region_id", "resource_name"}:
         _must_be_unused(tx, row)
         _must_fit(tx, msgspec.structs.replace(row, **values))
-    return resources.change(tx, caller, row, values)
+    changed = resources.change(tx, caller, row, values)
+    _must_fit_the_tree(tx, settings, changed)
+    return changed
 
 
 def delete_registered(tx: Tx, caller: Caller, row: RegisteredLimitRow) -> None:
@@ -67,8 +73,18 @@ def _must_be_unused(tx: Tx, row: RegisteredLimitRow) -> None:
         raise Forbidden(f"Registered limit {row.id} is overridden by {len(used)} limits; delete those first.")
 
 
-def create(tx: Tx, caller: Caller, wish: LimitWish) -> LimitRow:
-    """Raises BadRequest without exactly one of project and domain or without a registered limit; Conflict for a second."""
+def create(tx: Tx, settings: Settings, caller: Caller, wishes: Sequence[LimitWish]) -> list[LimitRow]:
+    """Raises BadRequest without exactly one of project and domain or without a registered limit; Conflict for a second;
+
+    Forbidden for more than the domain has, where that is the model.
+    """
+    made = [_create(tx, caller, wish) for wish in wishes]
+    for limit in made:
+        _must_fit_the_tree(tx, settings, limit)
+    return made
+
+
+def _create(tx: Tx, caller: Caller, wish: LimitWish) -> LimitRow:
     if (wish.project_id is None) == (wish.domain_id is None):
         raise BadRequest("A limit is for a project_id or for a domain_id, one of them.")
     if wish.project_id is not None:
@@ -82,6 +98,56 @@ def create(tx: Tx, caller: Caller, wish: LimitWish) -> LimitRow:
         raise Conflict(f"There is a limit for {wish.resource_name} here already.")
     row = LimitRow(new_hex_id(), resource_limit=wish.resource_limit, description=wish.description, **same)
     return resources.add(tx, caller, row)
+
+
+def update(tx: Tx, settings: Settings, caller: Caller, limit: LimitRow, body: LimitUpdate) -> LimitRow:
+    changed = resources.change(tx, caller, limit, resources.wishes(body))
+    _must_fit_the_tree(tx, settings, changed)
+    return changed
+
+
+def delete(tx: Tx, settings: Settings, caller: Caller, limit: LimitRow) -> None:
+    resources.remove(tx, caller, limit)
+    _must_fit_the_tree(tx, settings, limit)
+
+
+# -- the models
+
+
+MODELS = {
+    "flat": "Each project and domain has its own limits; nothing is passed down the tree.",
+    "strict_two_level": (
+        "No project has a higher limit than its domain, which has the registered one where it has no other; "
+        "projects have no projects below them."
+    ),
+}
+
+
+def _must_fit_the_tree(tx: Tx, settings: Settings, changed: LimitRow | RegisteredLimitRow) -> None:
+    """Of all limits of this resource. Raises Forbidden."""
+    if settings.limit_model == "flat":
+        return
+    resource = {name: getattr(changed, name) for name in ("service_id", "region_id", "resource_name")}
+    defaults = [row.default_limit for row in rows.where(tx, RegisteredLimitRow, **resource)]
+    limits = rows.where(tx, LimitRow, **resource)
+    of_domains = {limit.domain_id: limit.resource_limit for limit in limits if limit.project_id is None}
+    for limit in limits:
+        project = rows.find(tx, ProjectRow, limit.project_id) if limit.project_id else None
+        if project is None:
+            continue
+        if project.parent_id != project.domain_id:
+            raise Forbidden(f"Project {project.id} is below another, and the limit model has no place for it.")
+        most = of_domains.get(project.domain_id, defaults[0])
+        if _is_more(limit.resource_limit, most):
+            raise Forbidden(
+                f"Project {project.id} would have {limit.resource_limit} of {limit.resource_name}, "
+                f"and its domain {project.domain_id} has {most}."
+            )
+
+
+def _is_more(one: int, other: int) -> bool:
+    """-1 is without end."""
+    return other != -1 and (one == -1 or one > other)
 
 
 def target_limit(tx: Tx, limit: LimitRow) -> Target:

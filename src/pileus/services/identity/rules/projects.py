@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -57,11 +58,11 @@ def create_domain(tx: Tx, caller: Caller, body: DomainCreate) -> ProjectRow:
     return row
 
 
-def create_project(tx: Tx, caller: Caller, body: ProjectCreate) -> ProjectRow:
+def create_project(tx: Tx, settings: Settings, caller: Caller, body: ProjectCreate) -> ProjectRow:
     """Raises Conflict for its name, Forbidden for a parent that is disabled or too deep, BadRequest for a wrong domain."""
     if body.is_domain:
         return _create_acting_domain(tx, caller, body)
-    domain_id, parent_id = _place(tx, caller, body)
+    domain_id, parent_id = _place(tx, settings, caller, body)
     row = resources.add(tx, caller, _row(body, new_hex_id(), domain_id, parent_id), _TAKEN)
     store.set_tags(tx, row.id, body.tags)
     return row
@@ -75,7 +76,7 @@ def _create_acting_domain(tx: Tx, caller: Caller, body: ProjectCreate) -> Projec
     return row
 
 
-def _place(tx: Tx, caller: Caller, body: ProjectCreate) -> tuple[str, str]:
+def _place(tx: Tx, settings: Settings, caller: Caller, body: ProjectCreate) -> tuple[str, str]:
     """Domain and parent of a new project."""
     if body.parent_id is None:
         domain = found_domain(tx, home_domain(caller, body.domain_id))
@@ -88,8 +89,9 @@ def _place(tx: Tx, caller: Caller, body: ProjectCreate) -> tuple[str, str]:
         raise BadRequest(f"The parent {body.parent_id} is in domain {domain_id}, not in {body.domain_id}.")
     if not all(row.enabled for row in line):
         raise Forbidden(f"The parent {body.parent_id}, or one above it, is disabled.")
-    if len(line) > MAX_DEPTH:
-        raise Forbidden(f"Projects can be {MAX_DEPTH} deep in a domain; {body.parent_id} is at that depth.")
+    deepest = MAX_DEPTH if settings.limit_model == "flat" else 1
+    if len(line) > deepest:
+        raise Forbidden(f"Projects can be {deepest} deep in a domain; {body.parent_id} is at that depth.")
     return domain_id, body.parent_id
 
 
