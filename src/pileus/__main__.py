@@ -314,14 +314,18 @@ def _database(given: argparse.Namespace) -> int:
 
 
 def _rotate_keys(given: argparse.Namespace) -> int:
-    from pileus.services.identity.rules import tokens
+    from pileus.services.identity import reconcile
+    from pileus.services.identity.rules import sealing, tokens
 
-    with _patient(given) as cloud, cloud.db.write() as tx:
-        tokens.rotate_keys(tx, cloud.settings)
-        if given.end_tokens:
-            tokens.end_all(tx)
+    with _patient(given) as cloud:
+        with cloud.db.write() as tx:
+            tokens.rotate_keys(tx, cloud.settings)
+            sealing.rotate(tx, cloud.settings)
+            if given.end_tokens:
+                tokens.end_all(tx)
+        reconcile.seal_anew(cloud.db, cloud.settings)
     ended = "all tokens made before have ended" if given.end_tokens else "tokens made before stay good until they end"
-    sys.stdout.write(f"New tokens are made with a new key; {ended}.\n")
+    sys.stdout.write(f"New tokens are made with a new key; {ended}. Kept secrets are sealed with a new key.\n")
     return 0
 
 

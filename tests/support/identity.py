@@ -20,7 +20,7 @@ class Identity:
 
     def __init__(self, **settings: Any) -> None:
         self.app: App = make_app([api], None, setup.prepare, setup.authenticate, **settings)
-        self._client = TestClient(self.app.asgi)
+        self.client = TestClient(self.app.asgi)
         user = {"name": "admin", "domain": {"id": "default"}, "password": setup.PASSWORD}
         made = self.log_in({"methods": ["password"], "password": {"user": user}}, self.scope("admin"))
         self.admin: str = made.headers["x-subject-token"]
@@ -41,7 +41,7 @@ class Identity:
         if token is not None:
             sent["x-auth-token"] = self.admin if token == "admin" else token
         raw = body if isinstance(body, str | None) else json.dumps(body)
-        return self._client.simulate_request(method, V3 + path, body=raw, headers=sent)
+        return self.client.simulate_request(method, V3 + path, body=raw, headers=sent)
 
     def make(self, path: str, body: dict[str, Any], **more: Any) -> dict[str, Any]:
         """What a POST made, without its wrapping."""

@@ -37,7 +37,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(db: Database, settings: Settings) -> None:
-    next(one for one in reconcile.reconcilers(db, settings) if one.name == "identity-seals").run()
+    """What the reconciler does each hour."""
+    reconcile.seal_anew(db, settings)
 
 
 def age_keys(db: Database) -> None:
@@ -90,6 +91,17 @@ def test_keys_change_and_old_ones_go(identity: Identity) -> None:
     after = kept(identity)
     run(db, settings)
     assert kept(identity) == after, "nothing is sealed anew without need"
+
+
+def test_a_new_key_at_once(identity: Identity) -> None:
+    """As `pileus rotate-keys` makes it."""
+    identity.make("/credentials", {"credential": {"type": "totp", "blob": SEED}})
+    with identity.app.db.write() as tx:
+        sealing.rotate(tx, identity.app.settings)
+    assert blobs(identity) == [SEED]
+    run(identity.app.db, identity.app.settings)
+    assert kept(identity)[0].startswith("2:")
+    assert blobs(identity) == [SEED]
 
 
 def test_more_than_one_batch(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,15 @@ def reconcilers(db: Database, settings: Settings) -> list[Reconciler]:
             compliance.disable_idle(tx, settings)
             federation.forget(tx)
 
-    def seal() -> None:
-        sealed = False
-        while not sealed:
-            with db.write() as tx:
-                sealed = sealing.tidy(tx, settings)
-
     return [
         Reconciler("identity-tidy", tidy, interval=HOUR),
-        Reconciler("identity-seals", seal, interval=HOUR),
+        Reconciler("identity-seals", lambda: seal_anew(db, settings), interval=HOUR),
     ]
+
+
+def seal_anew(db: Database, settings: Settings) -> None:
+    """Whatever is not sealed with the newest key; that is made where the last one is old."""
+    sealed = False
+    while not sealed:
+        with db.write() as tx:
+            sealed = sealing.tidy(tx, settings)

@@ -53,7 +53,7 @@ def arrive(
         if mapped.user.is_local:
             user, vouching = _local_user(tx, mapped.user), None
         else:
-            user, vouching = _settled(tx, caller, provider, protocol, mapped)
+            user, vouching = _settled(tx, settings, caller, provider, protocol, mapped)
     method = protocol.name if protocol.name in tokens.FEDERATED else "mapped"
     return login.vouched_for(db, settings, user, method, vouching)
 
@@ -83,14 +83,14 @@ def _local_user(tx: Tx, wanted: MappedUser) -> UserRow:
 
 
 def _settled(
-    tx: Tx, caller: Caller, provider: IdentityProviderRow, protocol: ProtocolRow, mapped: Mapped
+    tx: Tx, settings: Settings, caller: Caller, provider: IdentityProviderRow, protocol: ProtocolRow, mapped: Mapped
 ) -> tuple[UserRow, Federation]:
     """The user, made or brought up to date, with what the mapping gives them."""
     user = _user(tx, caller, provider, protocol, mapped.user)
     group_ids = _group_ids(tx, provider, mapped.groups)
     _renew_memberships(tx, user, provider, group_ids)
     for wanted in mapped.projects:
-        _give_project(tx, caller, provider, user, wanted)
+        _give_project(tx, settings, caller, provider, user, wanted)
     return user, Federation(provider.id, protocol.name, group_ids)
 
 
@@ -167,10 +167,12 @@ def _renew_memberships(tx: Tx, user: UserRow, provider: IdentityProviderRow, gro
         store.keep_membership(tx, Membership(user.id, group_id, provider.id, tx.now, ends))
 
 
-def _give_project(tx: Tx, caller: Caller, provider: IdentityProviderRow, user: UserRow, wanted: MappedProject) -> None:
+def _give_project(
+    tx: Tx, settings: Settings, caller: Caller, provider: IdentityProviderRow, user: UserRow, wanted: MappedProject
+) -> None:
     """Made where it is missing, with the roles on it. Raises Unauthorized for a role that is not there."""
     domain_id = _must_be_there(tx, wanted.domain).id if wanted.domain else provider.domain_id
-    project = projects.by_name(tx, domain_id, wanted.name) or _new_project(tx, caller, domain_id, wanted.name)
+    project = projects.by_name(tx, domain_id, wanted.name) or _new_project(tx, settings, caller, domain_id, wanted.name)
     for name in wanted.roles:
         assignment = Assignment("user", user.id, "project", project.id, _role(tx, domain_id, name).id)
         exactly = {field: getattr(assignment, field) for field in assignment.__struct_fields__}
@@ -179,11 +181,11 @@ def _give_project(tx: Tx, caller: Caller, provider: IdentityProviderRow, user: U
             events.record(tx, caller, "identity", "create", "role_assignment", project.id, **exactly)
 
 
-def _new_project(tx: Tx, caller: Caller, domain_id: str, name: str) -> ProjectRow:
+def _new_project(tx: Tx, settings: Settings, caller: Caller, domain_id: str, name: str) -> ProjectRow:
     wish: ProjectCreate = bodies.convert(
         {"name": name, "domain_id": domain_id}, ProjectCreate, FIRST, "identity", "project"
     )
-    return project_rules.create_project(tx, caller, wish)
+    return project_rules.create_project(tx, settings, caller, wish)
 
 
 def _role(tx: Tx, domain_id: str, name: str) -> RoleRow:

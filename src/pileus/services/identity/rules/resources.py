@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from msgspec import UNSET
 from pileus.core import events
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.errors import Forbidden, NotFound
+from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.base import Row
 
@@ -27,6 +28,7 @@ def find(tx: Tx, kind: type[R], row_id: str) -> R:
 
 
 def add(tx: Tx, caller: Caller, row: R, conflict: str | None = None) -> R:
+    must_be_composed(getattr(row, "name", None))
     rows.insert(tx, row, conflict)
     events.record(tx, caller, "identity", "create", row.__noun__, row.id)
     return row
@@ -34,9 +36,16 @@ def add(tx: Tx, caller: Caller, row: R, conflict: str | None = None) -> R:
 
 def change(tx: Tx, caller: Caller, row: R, values: Mapping[str, Any], conflict: str | None = None) -> R:
     """The row as it is afterwards."""
+    must_be_composed(values.get("name"))
     changed = rows.update(tx, row, values, conflict)
     events.record(tx, caller, "identity", "update", row.__noun__, row.id, fields=sorted(values))
     return changed
+
+
+def must_be_composed(name: str | None) -> None:
+    """Raises BadRequest for a name that looks like another one and is not, as it has its accents apart."""
+    if name is not None and not unicodedata.is_normalized("NFC", name):
+        raise BadRequest(f"The name '{name[:64]}' must be in Unicode's normal form C (composed characters).")
 
 
 def remove(tx: Tx, caller: Caller, row: Row) -> None:

@@ -58,6 +58,13 @@ def _add_key(tx: Tx, settings: Settings, key_id: int) -> store.Key:
     return made
 
 
+def rotate(tx: Tx, settings: Settings) -> None:
+    """A new key for what is sealed from now on; `tidy` seals the rest with it."""
+    keys = store.keys(tx)
+    if keys:
+        _add_key(tx, settings, keys[0].id + 1)
+
+
 def tidy(tx: Tx, settings: Settings) -> bool:
     """A new key where the newest is old, and some secrets sealed with it that are not. Whether all are now."""
     keys = store.keys(tx)
