@@ -1,30 +1,78 @@
-"""Images, as the `openstack` command does them."""
+"""Images, as the `openstack` and `glance` commands do them."""
 
 import hashlib
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
+import openstack as sdk
 import pytest
 
 from tests.cli.conftest import Client
+from tests.unit.test_image_signatures import certificate, made_key, serialization
 
 pytestmark = pytest.mark.slow
+HERE = Path(__file__)
+NOT_RUN = {f"cached image {what}": "there is no cache" for what in ("clear", "delete", "list", "queue")}
+"""Command -> why it is not run."""
 
 
-def test_images(openstack: Client, tmp_path: Path) -> None:
-    file, saved = tmp_path / "disk", tmp_path / "saved"
+def test_every_command_is_run() -> None:
+    """Or stands in NOT_RUN."""
+    commands = {each.name.replace("_", " ") for each in entry_points(group="openstack.image.v2")}
+    text = HERE.read_text()
+    run = {command for command in commands if re.search(rf'(openstack|text|refused)\(\s*f?"{command}[ "]', text)}
+    assert commands - run == set(NOT_RUN)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("disk") / "disk"
     file.write_bytes(b"abc" * 100_000)
+    return file
+
+
+class Glance:
+    """The image service's own client, as the administrator."""
+
+    def __init__(self, openstack: Client) -> None:
+        catalog = openstack("catalog show image")
+        self._url = next(each["url"] for each in catalog["endpoints"] if each["interface"] == "public")
+        self._token = openstack("token issue")["id"]
+
+    def __call__(self, *arguments: str) -> str:
+        line = ["--os-image-url", self._url, "--os-auth-token", self._token, *arguments]
+        command = [sys.executable, "-c", "from glanceclient.shell import main; main()", *line]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, f"glance {' '.join(arguments)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def glance(openstack: Client) -> Glance:
+    return Glance(openstack)
+
+
+def test_images(openstack: Client, tmp_path: Path, disk: Path) -> None:
+    saved = tmp_path / "saved"
     made = openstack(
-        f"image create --disk-format raw --container-format bare --min-ram 64 --property os=x --tag t debian --file {file}",
+        f"image create --disk-format raw --container-format bare --min-ram 64 --property os=x --tag t debian --file {disk}",
     )
     assert made["name"] == "debian"
     shown = openstack("image show debian")
     assert (shown["status"], shown["size"], shown["min_ram"]) == ("active", 300_000, 64)
-    assert shown["checksum"] == hashlib.md5(file.read_bytes()).hexdigest()
+    assert shown["checksum"] == hashlib.md5(disk.read_bytes()).hexdigest()
     assert shown["properties"]["os"] == "x"
     assert shown["properties"]["os_hash_algo"] == "sha512"
     assert {"container_format", "created_at", "disk_format", "file", "id", "min_disk", "owner", "protected", "schema", "tags",
             "updated_at", "virtual_size", "visibility"} <= set(shown)  # fmt: skip
     assert {"ID": shown["id"], "Name": "debian", "Status": "active"} in openstack("image list")
+    assert [one["Name"] for one in openstack("image list --property os=x --tag t --status active --shared")] == [
+        "debian"
+    ]
     openstack.text(
         "image set --name debian12 --min-disk 2 --property a=b --protected --community debian",
     )
@@ -39,15 +87,155 @@ def test_images(openstack: Client, tmp_path: Path) -> None:
     openstack.text("image unset --property a --tag t debian12")
     openstack.text("image set --unprotected --shared debian12")
     openstack.text(f"image save --file {saved} debian12")
-    assert saved.read_bytes() == file.read_bytes()
-    openstack("project create borrower")
-    openstack("image add project debian12 borrower")
-    assert [one["Status"] for one in openstack("image member list debian12")] == ["pending"]
-    openstack.text("image remove project debian12 borrower")
-    openstack.text("project delete borrower")
+    assert saved.read_bytes() == disk.read_bytes()
+    openstack.text("image set --deactivate debian12")
+    assert openstack("image show debian12")["status"] == "deactivated"
+    openstack.text("image set --activate --hidden debian12")
+    assert "debian12" not in {one["Name"] for one in openstack("image list")}
+    assert "debian12" in {one["Name"] for one in openstack("image list --hidden")}
+    openstack.text("image set --unhidden debian12")
     openstack.text("image delete debian12")
     assert "debian12" not in {one["Name"] for one in openstack("image list --all")}
 
 
+def test_members(openstack: Client, disk: Path) -> None:
+    openstack(f"image create --disk-format raw --container-format bare --file {disk} offered")
+    openstack("project create borrower")
+    openstack("image add project offered borrower")
+    assert [one["Status"] for one in openstack("image member list offered")] == ["pending"]
+    openstack.text("image set --accept --project borrower offered")
+    borrower = openstack("project show borrower")["id"]
+    assert openstack(f"image member get offered {borrower}")["status"] == "accepted"
+    openstack.text("image remove project offered borrower")
+    assert openstack("image member list offered") == []
+    openstack.text("project delete borrower")
+    openstack.text("image delete offered")
+
+
+def test_imports(openstack: Client, disk: Path) -> None:
+    assert "web-download" in openstack.text("image import info")
+    assert openstack("image stores list")[0]["ID"] == "file"
+    assert openstack("image stores list --detail")[0]["ID"] == "file"
+    imported = "image create --disk-format raw --container-format bare --import"
+    openstack(f"{imported} --file {disk} staged-at-once")
+    sdk.connect(cloud="pileus").image.create_image(name="staged", disk_format="raw", container_format="bare")
+    openstack.text(f"image stage --file {disk} staged")
+    openstack("image import --method glance-direct --store file --wait staged")
+    shown = openstack("image show staged")
+    assert (shown["status"], shown["checksum"]) == ("active", hashlib.md5(disk.read_bytes()).hexdigest())
+    tasks = openstack("image task list --type api_image_import --status success")
+    assert openstack(f"image task show {tasks[0]['ID']}")["status"] == "success"
+    openstack.text("image delete staged staged-at-once")
+
+
+def test_signed(openstack: Client, cloud: Path, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osc_lib.utils.get_password", lambda *_, **__: "")
+    private = made_key("RSA-PSS")
+    key = tmp_path / "key.pem"
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    known = certificate(private, cloud / "image-certificates")
+    signed = f"--disk-format raw --container-format bare --sign-key-path {key} --file {disk}"
+    openstack(f"image create {signed} --sign-cert-id {known} signed")
+    assert openstack("image show signed")["status"] == "active"
+    unknown = "12345678-1234-4234-8234-123456789012"
+    assert "no key manager" in openstack.refused(f"image create {signed} --sign-cert-id {unknown} unknown")
+    openstack.text("image delete signed")
+
+
+def test_metadefs(openstack: Client) -> None:
+    openstack("image metadef namespace create --display-name Colours --description d --public --unprotected colours")
+    assert "colours" in {one["namespace"] for one in openstack("image metadef namespace list")}
+    openstack.text("image metadef namespace set --display-name Colors --tag red colours")
+    shown = openstack("image metadef namespace show colours")
+    assert (shown["display_name"], [tag["name"] for tag in shown["tags"]]) == ("Colors", ["red"])
+    openstack.text("image metadef namespace unset --tag red colours")
+    openstack("image metadef object create --namespace colours paint")
+    assert [one["name"] for one in openstack("image metadef object list colours")] == ["paint"]
+    assert openstack("image metadef object show colours paint")["name"] == "paint"
+    openstack.text("image metadef object update --name lacquer colours paint")
+    schema = json.dumps({"enum": ["red", "blue"]})
+    openstack(f"image metadef property create --name tone --title Tone --type string --schema '{schema}' colours")
+    assert [one["name"] for one in openstack("image metadef property list colours")] == ["tone"]
+    openstack.text("image metadef property set --title Shade colours tone")
+    assert openstack("image metadef property show colours tone")["title"] == "Shade"
+    openstack("image metadef resource type association create colours OS::Glance::Image")
+    listed = openstack("image metadef resource type association list colours")
+    assert [one["Name"] for one in listed] == ["OS::Glance::Image"]
+    assert "OS::Nova::Flavor" in {one["Name"] for one in openstack("image metadef resource type list")}
+    openstack.text("image metadef resource type association delete colours OS::Glance::Image")
+    openstack.text("image metadef property delete colours tone")
+    openstack.text("image metadef object delete colours lacquer")
+    openstack.text("image metadef namespace delete colours")
+
+
+def test_properties_of_objects_in_the_usual_definitions(openstack: Client, cloud: Path) -> None:
+    for added in (True, False):
+        line = [sys.executable, "-m", "pileus", "load-metadefs", "--state-dir", str(cloud)]
+        said = subprocess.run(line, check=True, capture_output=True, text=True).stdout
+        assert ("OS::Software::DBMS" in said) == added
+    shown = openstack("image metadef object property show OS::Software::DBMS PostgreSQL sw_database_version")
+    assert shown["type"] == "string"
+    assert "is protected" in openstack.refused("image metadef namespace delete OS::Software::DBMS")
+
+
 def test_a_bad_image_is_refused_in_words(openstack: Client) -> None:
     assert "No Image found" in openstack.refused("image show nothing")
+
+
+TONE = json.dumps({"enum": ["red"]})
+MD_COMMANDS = [
+    "md-namespace-create md --display-name MD --visibility public",
+    "md-namespace-list",
+    "md-namespace-show md",
+    "md-namespace-update md --description d",
+    "md-namespace-import --file FOLDER/import.json",
+    "md-resource-type-list",
+    "md-namespace-resource-type-list md",
+    "md-resource-type-associate md --name OS::Glance::Image --prefix hw_",
+    "md-resource-type-deassociate md OS::Glance::Image",
+    "md-property-create md --name tone --title Tone --type string --schema " + TONE.replace(" ", ""),
+    "md-property-list md",
+    "md-property-show md tone",
+    "md-property-update md tone --title Shade",
+    "md-object-create md --name paint --schema {}",
+    "md-object-list md",
+    "md-object-show md paint",
+    "md-object-update md paint --name paint",
+    "md-object-property-show imported paint tone",
+    "md-tag-create md --name one",
+    "md-tag-create-multiple md --names two:three --delim :",
+    "md-tag-list md",
+    "md-tag-show md two",
+    "md-tag-update md two --name four",
+    "md-tag-delete md four",
+    "md-namespace-tags-delete md",
+    "md-object-delete md paint",
+    "md-namespace-objects-delete md",
+    "md-property-delete md tone",
+    "md-namespace-properties-delete md",
+    "md-namespace-delete md",
+    "md-namespace-delete imported",
+]
+
+
+def test_glance_metadefs(glance: Glance, tmp_path: Path) -> None:
+    shape = {"title": "Tone", "type": "string"}
+    imported = {"namespace": "imported", "objects": [{"name": "paint", "properties": {"tone": shape}}]}
+    (tmp_path / "import.json").write_text(json.dumps(imported))
+    for command in MD_COMMANDS:
+        glance(*command.replace("FOLDER", str(tmp_path)).split())
+    known = set(re.findall(r"^    (md-[a-z-]+)", glance("help"), re.M))
+    assert known == {command.split()[0] for command in MD_COMMANDS}
+
+
+def test_glance_images(glance: Glance) -> None:
+    made = glance("image-create", "--name", "glanced", "--disk-format", "raw", "--container-format", "bare")
+    image_id = re.search(r"\| id +\| (\S+)", made)
+    assert image_id
+    assert "image_count_total" in glance("usage")
+    assert "web-download" in glance("import-info")
+    glance("image-delete", image_id[1])

@@ -26,6 +26,8 @@ METHOD, KEY, CERTIFICATE = (f"{SIGNATURE}_{name}" for name in ("hash_method", "k
 METHODS = ("SHA-224", "SHA-256", "SHA-384", "SHA-512")
 CURVES = ("SECT571K1", "SECT409K1", "SECT571R1", "SECT409R1", "SECP521R1", "SECP384R1")
 KEYS = ("RSA-PSS", "DSA", *(f"ECC_{curve}" for curve in CURVES))
+_AS_PYTHON_SHOWS = re.compile(r"^b'(.*)'$")
+"""The `openstack` command sends the signature so."""
 _ID = re.compile(r"^[0-9a-fA-F-]{1,64}$")
 
 
@@ -50,7 +52,7 @@ def of(properties: Mapping[str, str]) -> Signature | None:
         if properties[name] not in possible:
             raise BadRequest(f"{name} must be one of {', '.join(possible)}, got '{properties[name][:64]}'.")
     try:
-        value = base64.b64decode(properties[SIGNATURE], validate=True)
+        value = base64.b64decode(_AS_PYTHON_SHOWS.sub(r"\1", properties[SIGNATURE]), validate=True)
     except (binascii.Error, ValueError):
         raise BadRequest(f"{SIGNATURE} must be Base64.") from None
     return Signature(value, properties[METHOD], properties[KEY], properties[CERTIFICATE])

@@ -15,17 +15,17 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.services.image.rules import metadefs
 from pileus.services.image.store.metadefs import namespace
-from pileus.services.image.types.metadefs import NamespaceCreate
+from pileus.services.image.types.metadefs import NamespaceBody
 
 _COMMON = {"visibility": "public", "protected": True, "owner": "admin"}
 
 
-def namespaces() -> list[NamespaceCreate]:
+def namespaces() -> list[NamespaceBody]:
     """By file, in their order."""
     found: list[dict[str, Any]] = []
     for file in sorted(Path(__file__).parent.glob("*.yaml")):
         found += yaml.safe_load(file.read_text())
-    return [msgspec.convert(_COMMON | each, NamespaceCreate) for each in found]
+    return [msgspec.convert(_COMMON | each, NamespaceBody) for each in found]
 
 
 def load(tx: Tx, caller: Caller) -> list[str]:

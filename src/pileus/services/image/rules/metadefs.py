@@ -18,9 +18,8 @@ from pileus.services.image.types.metadefs import (
     AssociationBody,
     DefinitionRow,
     Kind,
-    NamespaceCreate,
+    NamespaceBody,
     NamespaceRow,
-    NamespaceUpdate,
     ObjectBody,
     PropertyShape,
     definition_view,
@@ -58,7 +57,7 @@ def target_of(namespace: NamespaceRow) -> Mapping[str, Any]:
     return {"project_id": namespace.owner, "visibility": namespace.visibility}
 
 
-def create_namespace(tx: Tx, caller: Caller, wish: NamespaceCreate) -> NamespaceRow:
+def create_namespace(tx: Tx, caller: Caller, wish: NamespaceBody) -> NamespaceRow:
     """A namespace with all that it defines. Raises Conflict (a name is taken)."""
     row = NamespaceRow(
         id=new_id(),
@@ -84,7 +83,7 @@ def create_namespace(tx: Tx, caller: Caller, wish: NamespaceCreate) -> Namespace
     return row
 
 
-def update_namespace(tx: Tx, caller: Caller, row: NamespaceRow, wish: NamespaceUpdate) -> NamespaceRow:
+def update_namespace(tx: Tx, caller: Caller, row: NamespaceRow, wish: NamespaceBody) -> NamespaceRow:
     """Raises Conflict (the name is taken)."""
     fields = ("namespace", "display_name", "description", "visibility", "protected", "owner")
     given = {field: value for field in fields if (value := getattr(wish, field)) is not UNSET}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pileus.core.body import Body, length, seconds
+from pileus.core.body import UNSET, Body, Unset, length, seconds
 
 
 class MemberRow(msgspec.Struct):
@@ -25,9 +25,10 @@ class MemberCreate(Body):
 
 
 class MemberUpdate(Body):
-    """PUT /images/{image_id}/members/{member_id}."""
+    """PUT /images/{image_id}/members/{member_id}; clients may say once more who it is."""
 
     status: Literal["pending", "accepted", "rejected"]
+    member: str | Unset = UNSET
 
 
 def member_view(member: MemberRow) -> dict[str, Any]:

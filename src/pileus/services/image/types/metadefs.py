@@ -110,8 +110,8 @@ class AssociationBody(Shown, kw_only=True):
     properties_target: Annotated[str, length(0, 80)] | Unset = UNSET
 
 
-class NamespaceUpdate(Shown, kw_only=True):
-    """PUT /metadefs/namespaces/{namespace_name}."""
+class NamespaceBody(Shown, kw_only=True):
+    """POST /metadefs/namespaces, with what it defines; PUT /metadefs/namespaces/{namespace_name}, where that is not looked at."""
 
     namespace: Name
     display_name: Annotated[str, length(0, 80)] | Unset | None = UNSET
@@ -119,11 +119,6 @@ class NamespaceUpdate(Shown, kw_only=True):
     visibility: Literal["public", "private"] | Unset = UNSET
     protected: bool | Unset = UNSET
     owner: Annotated[str, length(1, 255)] | Unset = UNSET
-
-
-class NamespaceCreate(NamespaceUpdate, kw_only=True):
-    """POST /metadefs/namespaces, with what it defines."""
-
     resource_type_associations: list[AssociationBody] = []
     properties: dict[str, PropertyShape] = {}
     objects: list[ObjectBody] = []

@@ -12,10 +12,9 @@ from pileus.services.image.service import api
 from pileus.services.image.store import metadefs as store
 from pileus.services.image.types import listing
 from pileus.services.image.types.metadefs import (
-    NamespaceCreate,
+    NamespaceBody,
     NamespaceQuery,
     NamespaceRow,
-    NamespaceUpdate,
     ResourceTypeQuery,
     namespace_view,
 )
@@ -37,7 +36,7 @@ def list_namespaces(tx: Tx, caller: Caller, request: Request, query: NamespaceQu
 
 
 @api.post("/metadefs/namespaces", policy="add_metadef_namespace", success=201)
-def create_namespace(tx: Tx, caller: Caller, request: Request, body: NamespaceCreate) -> Response:
+def create_namespace(tx: Tx, caller: Caller, request: Request, body: NamespaceBody) -> Response:
     """A namespace, with what it defines."""
     row = rules.create_namespace(tx, caller, body)
     (view,) = rules.whole_views(tx, [row], ["resource_type", "property", "object", "tag"])
@@ -52,7 +51,7 @@ def show_namespace(tx: Tx, namespace: NamespaceRow, query: ResourceTypeQuery) ->
 
 
 @api.put(PATH, policy="modify_metadef_namespace", load=rules.visible_namespace, target=rules.target_of)
-def update_namespace(tx: Tx, caller: Caller, namespace: NamespaceRow, body: NamespaceUpdate) -> dict[str, Any]:
+def update_namespace(tx: Tx, caller: Caller, namespace: NamespaceRow, body: NamespaceBody) -> dict[str, Any]:
     """Change a namespace; what it defines stays."""
     return namespace_view(rules.update_namespace(tx, caller, namespace, body))
 
