@@ -89,6 +89,12 @@ def parser() -> Parser:
     token.add_argument("--hours", type=float, default=1.0, help="how long it is valid (1)")
     token.add_argument("--uses", type=int, default=1, help="how many hosts it lets in (1)")
 
+    sim = _command(commands, "sim", "measure a cloud in sim mode with thousands of simulated hosts; they go again")
+    sim.add_argument("--hosts", type=int, default=1000, metavar="N", help="how many hosts (1000)")
+    sim.add_argument("--guests", type=int, default=1000, metavar="N", help="how many servers to boot (1000)")
+    sim.add_argument("--clients", type=int, default=16, metavar="N", help="how many requests at once (16)")
+    sim.add_argument("--json", action="store_true", help="the numbers as JSON")
+
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
@@ -329,6 +335,21 @@ def _rotate_keys(given: argparse.Namespace) -> int:
     return 0
 
 
+def _sim(given: argparse.Namespace) -> int:
+    import msgspec
+
+    from pileus.operate import many
+
+    say = (lambda _: None) if given.json else (lambda line: print(line, flush=True))
+    found = many.run(_state_dir(given), given.hosts, given.guests, given.clients, say)
+    if given.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        return 0
+    for name, value in msgspec.structs.asdict(found).items():
+        sys.stdout.write(f"{name:18} {value:.1f}\n" if isinstance(value, float) else f"{name:18} {value}\n")
+    return 0
+
+
 def _handed_down() -> Settings:
     """The settings that the process which started this one has checked."""
     import msgspec
@@ -408,6 +429,7 @@ _COMMANDS = {
     "api": _api,
     "controller": _controller,
     "database": _database,
+    "sim": _sim,
     "rotate-keys": _rotate_keys,
     "down": _down,
     "status": _status,

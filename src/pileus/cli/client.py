@@ -38,7 +38,8 @@ class Client:
         scope = {"project": {"name": self.auth["project_name"], "domain": {"id": self.auth["project_domain_id"]}}}
         wish = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
         answer = self._send("POST", f"{self.auth['auth_url']}/auth/tokens", json=wish)
-        self._http.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
+        self.token = self._http.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
+        self.project_id = str(answer.json()["token"]["project"]["id"])
         for service in answer.json()["token"]["catalog"]:
             public = next(each["url"] for each in service["endpoints"] if each["interface"] == "public")
             self._endpoints[service["type"]] = public

@@ -1,0 +1,26 @@
+"""`pileus sim`, small: every server it asks for becomes ACTIVE, and nothing of it stays."""
+
+import json
+
+import pytest
+
+from tests.processes.processes import Processes
+
+pytestmark = pytest.mark.slow
+
+
+def test_hosts_come_servers_boot_and_all_go_again(cloud: Processes) -> None:
+    found = json.loads(cloud.pileus.ok("sim", "--hosts", "20", "--guests", "40", "--json"))
+    assert (found["hosts"], found["servers"], found["failed"]) == (20, 40, 0)
+    assert found["boots_per_second"] > 0
+    token = cloud.token(cloud.first)
+    services = cloud.call("GET", cloud.first, "/compute/v2.1/os-services?binary=nova-compute", token).json()["services"]
+    assert len(services) == 1, "its own host alone"
+    assert cloud.call("GET", cloud.first, "/compute/v2.1/servers", token).json()["servers"] == []
+    assert cloud.call("GET", cloud.first, "/network/v2.0/ports?device_owner=compute:nova", token).json()["ports"] == []
+    assert "agree" in cloud.pileus.ok("audit")
+
+
+def test_what_cannot_be_is_refused(cloud: Processes) -> None:
+    cloud.pileus.ok("down")
+    assert "is not running" in cloud.pileus.refused("sim", "--hosts", "2", "--guests", "2")
