@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from a2wsgi import ASGIMiddleware
-
 from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.dispatch import App
@@ -38,12 +36,3 @@ def make_app(
         prepare(db)
     settings = Settings(state_dir=directory, mode="sim", **options)
     return App(services, db, watch, authenticate, threads=4, settings=settings)
-
-
-def make_wsgi(
-    services: Sequence[Service],
-    prepare: Callable[[Database], Any] | None = None,
-    authenticate: Authenticator = personas.authenticate,
-) -> Any:
-    """What gabbi talks to."""
-    return ASGIMiddleware(make_app(services, None, prepare, authenticate).asgi)  # type: ignore[arg-type]
