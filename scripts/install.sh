@@ -2,7 +2,8 @@
 
 PACKAGES_REAL="qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-system libvirt-dev openvswitch-switch ovn-central
  ovn-host iproute2 nftables iputils-ping openssh-client novnc pkg-config gcc libc6-dev python3-dev python3-venv"
-PACKAGES_TEST="postgresql haproxy chromium curl libvirt-clients tcpdump"
+PACKAGES_TEST="postgresql haproxy chromium curl libvirt-clients tcpdump slapd libldap-dev
+ libsasl2-dev"
 LOG=${LOG:-$(mktemp -t pileus-install.XXXXXX)}
 
 say() { printf '%s\n' "$*"; }

@@ -114,6 +114,27 @@ domain_options = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Json),
 )
+domain_secrets = Table(
+    "identity_domain_secret",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("group", String(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("secret", Text, nullable=False),
+    UniqueConstraint("domain_id", "group", "name"),
+)
+directory_entries = Table(
+    "identity_directory_entry",
+    metadata,
+    Column("id", Id, primary_key=True),  # of the user or group
+    Column("kind", String(8), nullable=False),
+    Column("domain_id", Id, ForeignKey("identity_project.id", ondelete="CASCADE"), nullable=False),
+    Column("local_id", String(255), nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("gone", Boolean, nullable=False, index=True),
+    Index("ix_identity_directory_entry_domain", "domain_id", "kind"),
+)
 roles = Table(
     "identity_role",
     metadata,

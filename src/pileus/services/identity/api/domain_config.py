@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.http import Response
@@ -16,6 +17,7 @@ GROUP = CONFIG + "/{group}"
 OPTION = GROUP + "/{option}"
 DEFAULT = "identity:get_domain_config_default"
 GET = {"policy": "identity:get_domain_config", "load": domain_of_path}
+PASSWORD_RULES = {"policy": "identity:get_security_compliance_domain_config", "load": domain_of_path}
 PATCH = {"policy": "identity:update_domain_config", "load": domain_of_path}
 DELETE = {"policy": "identity:delete_domain_config", "load": domain_of_path}
 
@@ -50,29 +52,41 @@ def show_option(tx: Tx, domain: DomainRow, group: str, option: str) -> dict[str,
     return {"config": rules.show(tx, domain, group, option)}
 
 
+@api.get(CONFIG + "/security_compliance", **PASSWORD_RULES)
+def show_password_rules(settings: Settings) -> dict[str, Any]:
+    return {"config": rules.show_password_rules(settings)}
+
+
+@api.get(CONFIG + "/security_compliance/{option}", **PASSWORD_RULES)
+def show_password_rule(settings: Settings, option: str) -> dict[str, Any]:
+    return {"config": rules.show_password_rules(settings, option)}
+
+
 @api.put(CONFIG, policy="identity:create_domain_config", load=domain_of_path)
-def replace_config(tx: Tx, caller: Caller, domain: DomainRow, body: ConfigBody) -> Response:
-    is_first = rules.replace(tx, caller, domain, body.config)
+def replace_config(tx: Tx, settings: Settings, caller: Caller, domain: DomainRow, body: ConfigBody) -> Response:
+    is_first = rules.replace(tx, settings, caller, domain, body.config)
     return Response({"config": rules.show(tx, domain)}, status=201 if is_first else 200)
 
 
 @api.patch(CONFIG, **PATCH)
-def update_config(tx: Tx, caller: Caller, domain: DomainRow, body: ConfigBody) -> dict[str, Any]:
-    rules.update(tx, caller, domain, body.config)
+def update_config(tx: Tx, settings: Settings, caller: Caller, domain: DomainRow, body: ConfigBody) -> dict[str, Any]:
+    rules.update(tx, settings, caller, domain, body.config)
     return {"config": rules.show(tx, domain)}
 
 
 @api.patch(GROUP, **PATCH)
-def update_group(tx: Tx, caller: Caller, domain: DomainRow, group: str, body: ConfigBody) -> dict[str, Any]:
-    rules.update(tx, caller, domain, body.config, group)
+def update_group(
+    tx: Tx, settings: Settings, caller: Caller, domain: DomainRow, group: str, body: ConfigBody
+) -> dict[str, Any]:
+    rules.update(tx, settings, caller, domain, body.config, group)
     return {"config": rules.show(tx, domain)}
 
 
 @api.patch(OPTION, **PATCH)
 def update_option(
-    tx: Tx, caller: Caller, domain: DomainRow, group: str, option: str, body: ConfigBody
+    tx: Tx, settings: Settings, caller: Caller, domain: DomainRow, group: str, option: str, body: ConfigBody
 ) -> dict[str, Any]:
-    rules.update(tx, caller, domain, body.config, group, option)
+    rules.update(tx, settings, caller, domain, body.config, group, option)
     return {"config": rules.show(tx, domain)}
 
 

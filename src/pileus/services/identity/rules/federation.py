@@ -84,7 +84,7 @@ def delete_protocol(tx: Tx, caller: Caller, protocol: ProtocolRow) -> None:
 
 def _remove_users(tx: Tx, caller: Caller, user_ids: Iterable[str]) -> None:
     for user_id in user_ids:
-        user_rules.delete_user(tx, caller, resources.find(tx, UserRow, user_id))
+        user_rules.erase(tx, caller, resources.find(tx, UserRow, user_id))
 
 
 def create_mapping(tx: Tx, caller: Caller, mapping_id: str, body: MappingWish) -> MappingRow:

@@ -16,13 +16,16 @@ from pileus.core.config import Settings
 from pileus.core.db import Database, Tx
 from pileus.core.errors import BadRequest, Forbidden, Unauthorized
 from pileus.services.identity import passwords
+from pileus.services.identity.drivers import driver_for
 from pileus.services.identity.rules import compliance, factors, tokens, totp
+from pileus.services.identity.rules.domain_config import options_of
 from pileus.services.identity.rules.factors import Receipt
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.store import compliance as compliance_store
 from pileus.services.identity.store import credentials as credential_store
 from pileus.services.identity.store import projects, rows, users
 from pileus.services.identity.types.credentials import ApplicationCredentialRow, TrustRow
+from pileus.services.identity.types.domain_config import driver_of
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.tokens import (
     Auth,
@@ -30,6 +33,7 @@ from pileus.services.identity.types.tokens import (
     DomainRef,
     Federation,
     Identity,
+    PasswordUser,
     ProjectRef,
     Scope,
     ScopeWish,
@@ -52,6 +56,8 @@ class Proof(msgspec.Struct, kw_only=True):
     secret: str | None = None
     known: str | None = None
     """The secret's hash."""
+    elsewhere: Callable[[], UserRow | None] | None = None
+    """Asks who knows the password, where that is not Pileus: the user if it is right."""
     code: totp.Code | None = None
     session: Session | None = None
     application_credential: ApplicationCredentialRow | None = None
@@ -79,8 +85,12 @@ def log_in(
     """
     with db.read() as tx:
         before = factors.read(tx, receipt) if receipt else None
-        proofs = [_proof(tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
+        proofs = [_proof(db, tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
         barred = not _may_enter(tx, settings, proofs)
+    if any(proof.elsewhere for proof in proofs):
+        _ask_elsewhere(proofs)
+        with db.read() as tx:
+            barred = not _may_enter(tx, settings, proofs)
     matched = [passwords.verify(proof.known, proof.secret) for proof in proofs if proof.secret is not None]
     users_named = {proof.user.id if proof.user else "" for proof in proofs} | ({before.user_id} if before else set())
     wrong = not all(matched) or any(proof.wrong for proof in proofs)
@@ -89,6 +99,13 @@ def log_in(
             compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
     return _admitted(db, settings, auth, proofs, before, with_catalog)
+
+
+def _ask_elsewhere(proofs: Sequence[Proof]) -> None:
+    for proof in proofs:
+        if proof.elsewhere is not None:
+            found = proof.elsewhere()
+            proof.user, proof.wrong = found or proof.user, found is None
 
 
 def vouched_for(
@@ -134,7 +151,8 @@ def _marks(tx: Tx, user: UserRow, proofs: Sequence[Proof], trust: TrustRow | Non
     found += [partial(_use_code, code=proof.code) for proof in proofs if proof.code is not None]
     if any(proof.method in GUESSABLE for proof in proofs) and compliance_store.failures(tx, user.id):
         found.append(lambda tx: compliance_store.forget_failures(tx, user.id))
-    if user.last_active_at is None or user.last_active_at < tx.now - compliance.DAY:
+    is_ours = driver_of(options_of(tx, user.domain_id)) == "sql"
+    if is_ours and (user.last_active_at is None or user.last_active_at < tx.now - compliance.DAY):
         found.append(lambda tx: compliance_store.note_activity(tx, user.id))
     return found
 
@@ -152,17 +170,14 @@ def _use_code(tx: Tx, code: totp.Code) -> None:
 # -- who
 
 
-def _proof(tx: Tx, settings: Settings, identity: Identity, method: str) -> Proof:
+def _proof(db: Database, tx: Tx, settings: Settings, identity: Identity, method: str) -> Proof:
     if method not in ("password", "totp", "application_credential", "token", *tokens.FEDERATED):
         raise Unauthorized(f"'{method[:64]}' is not an authentication method here.")
     given = getattr(identity, method)
     if given is None:
         raise BadRequest(f"auth.identity.{method} is missing though the method is given.")
     if method == "password" and identity.password is not None:
-        user = _user(tx, identity.password.user)
-        return Proof(
-            method=method, user=user, secret=identity.password.user.password, known=user.password_hash if user else None
-        )
+        return _password_proof(db, tx, settings, identity.password.user)
     if method == "totp" and identity.totp is not None:
         user = _user(tx, identity.totp.user)
         code = totp.matching(tx, settings, user, identity.totp.user.passcode)
@@ -175,6 +190,22 @@ def _proof(tx: Tx, settings: Settings, identity: Identity, method: str) -> Proof
             )
         return Proof(method=method, user=rows.find(tx, UserRow, session.claims.user_id), session=session)
     return _application_credential_proof(tx, identity)
+
+
+def _password_proof(db: Database, tx: Tx, settings: Settings, given: PasswordUser) -> Proof:
+    user = _user(tx, given)
+    driver = driver_for(db, settings, tx, user.domain_id if user else _domain_id(tx, given))
+    if driver.keeps_passwords:
+        by_id = given.id is not None
+        ask = partial(driver.sign_on, user if by_id else None, None if by_id else given.name, given.password)
+        return Proof(method="password", user=user, elsewhere=ask)
+    return Proof(method="password", user=user, secret=given.password, known=user.password_hash if user else None)
+
+
+def _domain_id(tx: Tx, given: UserRef) -> str:
+    """Of a user who is named with a domain; "" for none."""
+    domain = _domain(tx, given.domain) if given.domain is not None and given.id is None else None
+    return domain.id if domain else ""
 
 
 def _application_credential_proof(tx: Tx, identity: Identity) -> Proof:

@@ -121,10 +121,10 @@ class _Packed(msgspec.Struct, array_like=True):
 
 
 def _pack(text: str | None) -> bytes:
-    """An id in as few bytes as it takes: 17 for 32 hexadecimal digits."""
+    """An id in as few bytes as it takes: 17 for 32 hexadecimal digits, 33 for the 64 of a directory's user."""
     if text is None:
         return b""
-    if len(text) == 32 and not set(text) - set("0123456789abcdef"):
+    if len(text) in (32, 64) and not set(text) - set("0123456789abcdef"):
         return b"\x01" + bytes.fromhex(text)
     return b"\x00" + text.encode()
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from pileus.core.db import Tx
 from pileus.services.identity.tables import (
     credentials,
+    domain_secrets,
     oauth1_access_tokens,
     oauth1_consumers,
     oauth1_request_tokens,
@@ -21,6 +22,7 @@ from pileus.services.identity.tables import (
 
 PLACES = (
     credentials.c.blob,
+    domain_secrets.c.secret,
     oauth1_consumers.c.secret,
     oauth1_request_tokens.c.secret,
     oauth1_access_tokens.c.secret,

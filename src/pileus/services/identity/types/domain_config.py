@@ -12,6 +12,12 @@ from pileus.core.body import Body
 Config = dict[str, dict[str, Any]]
 """Group -> option -> value."""
 
+Attribute = Annotated[str, Meta(pattern="^[A-Za-z0-9.;-]*$")]
+"""The name of an LDAP attribute or object class; it stands in filters as it is."""
+
+Pair = Annotated[str, Meta(pattern="^[A-Za-z0-9.;-]+:[A-Za-z0-9_.-]+$")]
+"""ldap-attribute:field-of-the-API."""
+
 
 class ConfigBody(Body):
     """PUT and PATCH of a configuration: groups with their options, or one option."""
@@ -53,15 +59,14 @@ class LdapOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
 
     user_tree_dn: str = ""
     user_filter: str = ""
-    user_objectclass: str = "inetOrgPerson"
-    user_id_attribute: str = "cn"
-    user_name_attribute: str = "sn"
-    user_description_attribute: str = "description"
-    user_mail_attribute: str = "mail"
-    user_default_project_id_attribute: str = ""
-    user_additional_attribute_mapping: list[str] = []
-    """ldap-attribute:field-of-user."""
-    user_enabled_attribute: str = ""
+    user_objectclass: Attribute = "inetOrgPerson"
+    user_id_attribute: Attribute = "cn"
+    user_name_attribute: Attribute = "sn"
+    user_description_attribute: Attribute = "description"
+    user_mail_attribute: Attribute = "mail"
+    user_default_project_id_attribute: Attribute = ""
+    user_additional_attribute_mapping: list[Pair] = []
+    user_enabled_attribute: Attribute = ""
     user_enabled_invert: bool = False
     """The attribute says whether the user is locked."""
     user_enabled_mask: Annotated[int, Meta(ge=0)] = 0
@@ -79,14 +84,14 @@ class LdapOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
     group_tree_dn: str = ""
     """"": the domain has no groups."""
     group_filter: str = ""
-    group_objectclass: str = "groupOfNames"
-    group_id_attribute: str = "cn"
-    group_name_attribute: str = "ou"
-    group_desc_attribute: str = "description"
-    group_member_attribute: str = "member"
+    group_objectclass: Attribute = "groupOfNames"
+    group_id_attribute: Attribute = "cn"
+    group_name_attribute: Attribute = "ou"
+    group_desc_attribute: Attribute = "description"
+    group_member_attribute: Attribute = "member"
     group_members_are_ids: bool = False
     """Members stand in the group by their user_id_attribute, not by their DN."""
-    group_additional_attribute_mapping: list[str] = []
+    group_additional_attribute_mapping: list[Pair] = []
     group_allow_create: bool = False
     group_allow_update: bool = False
     group_allow_delete: bool = False
@@ -95,3 +100,7 @@ class LdapOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fiel
 GROUPS: dict[str, type[msgspec.Struct]] = {"identity": IdentityOptions, "ldap": LdapOptions}
 SECRET = {("ldap", "password")}
 """Options that can be set but not seen."""
+
+
+def driver_of(config: Config) -> str:
+    return str(config.get("identity", {}).get("driver") or "sql")
