@@ -95,6 +95,21 @@ def parser() -> Parser:
     sim.add_argument("--clients", type=int, default=16, metavar="N", help="how many requests at once (16)")
     sim.add_argument("--json", action="store_true", help="the numbers as JSON")
 
+    federation = commands.add_parser("federation", help="identity providers that users sign on by", allow_abbrev=False)
+    of_federation = federation.add_subparsers(
+        dest="federation_command", required=True, parser_class=Parser, metavar="COMMAND"
+    )
+    for name, text in (
+        ("set", "give a protocol its settings (docs/operating.md)"),
+        ("show", "show them, without secrets, and what the identity provider must know"),
+        ("clear", "take them away"),
+    ):
+        made = _command(of_federation, name, text)
+        made.add_argument("provider", metavar="IDENTITY-PROVIDER")
+        made.add_argument("protocol", metavar="PROTOCOL")
+        if name == "set":
+            made.add_argument("file", type=Path, metavar="FILE", help="TOML; '-' for standard input")
+
     down = _command(commands, "down", "stop the cloud; guests and their networks go on")
     down.add_argument("--guests", action="store_true", help="stop the guests too; the next 'up' starts them again")
     down.add_argument("--purge", action="store_true", help="stop the guests too, and leave nothing behind")
@@ -350,6 +365,19 @@ def _sim(given: argparse.Namespace) -> int:
     return 0
 
 
+def _federation(given: argparse.Namespace) -> int:
+    from pileus.operate import federation
+
+    of = (_state_dir(given), given.provider, given.protocol)
+    if given.federation_command == "set":
+        sys.stdout.write(federation.configure(*of, given.file) + "\n")
+    elif given.federation_command == "show":
+        sys.stdout.write(federation.describe(*of) + "\n")
+    else:
+        federation.forget(*of)
+    return 0
+
+
 def _handed_down() -> Settings:
     """The settings that the process which started this one has checked."""
     import msgspec
@@ -431,6 +459,7 @@ _COMMANDS = {
     "database": _database,
     "sim": _sim,
     "rotate-keys": _rotate_keys,
+    "federation": _federation,
     "down": _down,
     "status": _status,
     "doctor": _doctor,

@@ -1,5 +1,7 @@
 """Tokens, catalog, projects, users, roles, as the `openstack` command does them."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Client
@@ -105,3 +107,31 @@ def test_limits_and_versions(openstack: Client) -> None:
         "identity", "image", "placement", "compute", "network",
     }  # fmt: skip
     assert openstack("configuration show")["region_name"] == "RegionOne"
+
+
+def test_federation(openstack: Client, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('[{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "sub"}]}]')
+    made = openstack("identity provider create --remote-id https://acme --authorization-ttl 60 --description x acme")
+    assert (made["id"], made["enabled"], made["authorization_ttl"]) == ("acme", True, 60)
+    openstack.text("identity provider set --disable --remote-id https://other acme")
+    assert openstack("identity provider show acme")["enabled"] is False
+    assert [one["ID"] for one in openstack("identity provider list")] == ["acme"]
+    assert openstack(f"mapping create --rules {rules} people")["id"] == "people"
+    openstack.text(f"mapping set --rules {rules} people")
+    assert [one["ID"] for one in openstack("mapping list")] == ["people"]
+    assert openstack("mapping show people")["rules"][0]["remote"] == [{"type": "sub"}]
+    assert openstack("federation protocol create --identity-provider acme --mapping people openid")["id"] == "openid"
+    assert openstack("federation protocol show --identity-provider acme openid")["mapping"] == "people"
+    assert [one["id"] for one in openstack("federation protocol list --identity-provider acme")] == ["openid"]
+    sister = "--auth-url http://sister/auth --service-provider-url http://sister/acs"
+    assert openstack(f"service provider create {sister} --enable sister")["sp_url"] == "http://sister/acs"
+    openstack.text("service provider set --description x sister")
+    assert openstack("service provider show sister")["description"] == "x"
+    assert [one["ID"] for one in openstack("service provider list")] == ["sister"]
+    assert openstack("federation project list")
+    assert openstack("federation domain list") == []
+    openstack.text("service provider delete sister")
+    openstack.text("federation protocol delete --identity-provider acme openid")
+    openstack.text("mapping delete people")
+    openstack.text("identity provider delete acme")

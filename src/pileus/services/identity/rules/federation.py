@@ -96,7 +96,8 @@ def create_mapping(tx: Tx, caller: Caller, mapping_id: str, body: MappingWish) -
 
 def update_mapping(tx: Tx, caller: Caller, row: MappingRow, body: MappingWish) -> MappingRow:
     mapping.read(body.rules)
-    return resources.change(tx, caller, row, resources.wishes(body))
+    version = body.schema_version or row.schema_version
+    return resources.change(tx, caller, row, {"rules": body.rules, "schema_version": version})
 
 
 def found_protocol(tx: Tx, provider_id: str, name: str) -> ProtocolRow:

@@ -59,11 +59,14 @@ class MappingRow(Row):
     schema_version: str
 
 
-class MappingWish(Body):
+class MappingWish(Body, forbid_unknown_fields=False):
+    """What is unknown is not looked at: clients repeat the id that the path has."""
+
     __wrap__ = "mapping"
 
     rules: Annotated[list[dict[str, Any]], length(1, 1000)]
-    schema_version: Literal["1.0", "2.0"] | Unset = UNSET
+    schema_version: Literal["1.0", "2.0"] | None = None
+    """None: 1.0 for a new one, else as it was."""
 
 
 class ProtocolRow(Row):
