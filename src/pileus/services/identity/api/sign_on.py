@@ -160,7 +160,8 @@ def take_assertion(
         found = rules.configured(tx, settings, idp_id, protocol_id)
         pending = rules.opened(tx, relay_state if by_program else _cookie_of(request), found.place)
     sign_on = rules.of_kind(found, Saml2)
-    if pending is None and not sign_on.unsolicited:
+    # a page of somebody else's can make a browser send a form, but no XML
+    if pending is None and not (sign_on.unsolicited and by_program):
         raise Unauthorized("This sign-on was not begun here, or too long ago: begin again.")
     answered = saml.verify(found, sign_on, response)
     if answered.in_response_to != (pending.request_id if pending else None):

@@ -27,6 +27,9 @@ from pileus.services.identity.rules.arrivals import Vouched
 from pileus.services.identity.rules.sign_on import Configured
 from pileus.services.identity.types.sign_on import Saml2
 
+_REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+_URI = "urn:oasis:names:tc:SAML:2.0:bindings:URI"
+"""Of clouds, which describe themselves so."""
 _POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 _PAOS_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 _PAOS_SERVICE = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"
@@ -53,11 +56,15 @@ class Answered(msgspec.Struct):
 def provider_of(sign_on: Saml2) -> dict[str, Any]:
     """What the metadata says of the identity provider. Raises BadRequest."""
     xml.parse(sign_on.metadata.encode())
-    try:
-        found = OneLogin_Saml2_IdPMetadataParser.parse(sign_on.metadata, entity_id=sign_on.entity_id)
-    except _REFUSED as error:
-        raise BadRequest(f"The metadata can't be read: {error}") from None
-    provider: dict[str, Any] = found.get("idp", {})
+    provider: dict[str, Any] = {}
+    for binding in (_REDIRECT, _URI):
+        try:
+            found = OneLogin_Saml2_IdPMetadataParser.parse(sign_on.metadata, binding, entity_id=sign_on.entity_id)
+        except _REFUSED as error:
+            raise BadRequest(f"The metadata can't be read: {error}") from None
+        provider = found.get("idp", {})
+        if "singleSignOnService" in provider:
+            break
     missing = [name for name in ("entityId", "singleSignOnService") if name not in provider]
     if "x509cert" not in provider and "x509certMulti" not in provider:
         missing.append("KeyDescriptor")
@@ -107,7 +114,9 @@ def metadata(found: Configured, sign_on: Saml2) -> bytes:
 
 
 def start(found: Configured, sign_on: Saml2) -> Asked:
-    """Where to send the browser."""
+    """Where to send the browser. Raises Unauthorized where it can't go: to other clouds only programs come."""
+    if provider_of(sign_on)["singleSignOnService"]["binding"] != _REDIRECT:
+        raise Unauthorized("This identity provider has no page to sign on by.")
     signer = OneLogin_Saml2_Auth(_received(found), old_settings=_settings(found, sign_on))
     address = signer.login(return_to=found.place.auth)
     return Asked(signer.get_last_request_id(), address)
