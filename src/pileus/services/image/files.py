@@ -146,13 +146,13 @@ class Incoming:
         if self._is_direct and len(block) % _SECTOR:
             self._is_direct = False
             fcntl.fcntl(self._file, fcntl.F_SETFL, fcntl.fcntl(self._file, fcntl.F_GETFL) & ~os.O_DIRECT)
-        with _full_disk(self.size):
+        with full_disk(self.size):
             while block:
                 block = block[os.write(self._file, block) :]
 
     def finish(self) -> Received:
         """All bytes are there: make them safe. The file keeps its name and its lock until `release`."""
-        with _full_disk(self.size):
+        with full_disk(self.size):
             os.fsync(self._file)
         return Received(self.size, self._md5.hexdigest(), self._sha512.hexdigest())
 
@@ -184,7 +184,8 @@ def _create(path: Path) -> tuple[int, bool]:
 
 
 @contextmanager
-def _full_disk(size: int) -> Iterator[None]:
+def full_disk(size: int) -> Iterator[None]:
+    """Tells of a disk that took no more than `size` bytes as TooLarge."""
     try:
         yield
     except OSError as error:
@@ -218,4 +219,4 @@ async def blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[memoryview]:
         yield memoryview(buffers[turn])[:filled]
 
 
-__all__ = ["BLOCK", "ROOM", "ImageFiles", "Incoming", "blocks", "no_room", "pool"]
+__all__ = ["BLOCK", "ROOM", "ImageFiles", "Incoming", "blocks", "full_disk", "no_room", "pool"]

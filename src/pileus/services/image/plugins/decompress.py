@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from io import FileIO
 from typing import IO, cast
 
 from pileus.services.image import inspect
-from pileus.services.image.files import BLOCK, no_room
+from pileus.services.image.files import BLOCK, full_disk, no_room
 from pileus.services.image.inspect import BadImage
 from pileus.services.image.plugins.work import Work
 from pileus.services.image.types.images import Arrival, Plan
@@ -43,12 +44,20 @@ def _unpack(work: Work, arrival: Arrival) -> Arrival:
                 )
             if work.room() < len(block):
                 raise no_room(written)
-            if block == zeros[: len(block)]:
-                file.truncate(written)
-                file.seek(written)
-            else:
-                file.write(block)
+            with full_disk(written):
+                _write(file, block, written, zeros)
     return work.made(arrival, path, arrival.disk_format)
+
+
+def _write(file: FileIO, block: bytes, end: int, zeros: bytes) -> None:
+    """A block up to `end`; a hole where it is zeros."""
+    if block == zeros[: len(block)]:
+        file.truncate(end)
+        file.seek(end)
+        return
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 @contextmanager
