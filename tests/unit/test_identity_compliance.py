@@ -314,6 +314,19 @@ def test_a_receipt_carries_what_was_proved() -> None:
         assert sorted(second.json["token"]["methods"]) == ["password", "totp"]
 
 
+def test_a_known_password_does_not_allow_to_guess_codes_without_end() -> None:
+    with site(lockout_failure_attempts=3) as here:
+        with_key(here)
+        here.update(options=RULES)
+        for _ in range(3):
+            receipt = here.login("ann", "first secret").headers["openstack-auth-receipt"]
+            assert here.login("ann", passcode="000000", receipt=receipt).status_code == 401
+        locked = here.login("ann", "first secret")
+        assert locked.status_code == 401
+        assert "openstack-auth-receipt" not in locked.headers
+        assert here.login("ann", "first secret", passcode=code()).status_code == 401
+
+
 def test_a_receipt_ends_with_the_password() -> None:
     with site() as here:
         with_key(here)

@@ -133,7 +133,7 @@ def _admitted(
             claims, trust = _claims(tx, settings, auth, proofs, methods)
             text, session = tokens.issue(tx, claims)
             document = tokens.document(tx, session, with_catalog)
-        marks = _marks(tx, user, proofs, trust)
+        marks = _marks(tx, user, proofs, trust, is_complete=more is None)
     if marks:
         with db.write() as tx:
             for mark in marks:
@@ -143,13 +143,19 @@ def _admitted(
     return text, document
 
 
-def _marks(tx: Tx, user: UserRow, proofs: Sequence[Proof], trust: TrustRow | None) -> list[Callable[[Tx], None]]:
-    """What a log-in leaves behind, where it leaves anything: most leave nothing, and wait for no disk."""
+def _marks(
+    tx: Tx, user: UserRow, proofs: Sequence[Proof], trust: TrustRow | None, is_complete: bool
+) -> list[Callable[[Tx], None]]:
+    """What a log-in leaves behind, where it leaves anything: most leave nothing, and wait for no disk.
+
+    Failures are forgotten by a complete one alone: who has the password must not guess codes without end.
+    """
     found: list[Callable[[Tx], None]] = []
     if trust is not None and trust.remaining_uses is not None:
         found.append(lambda tx: _use_trust(tx, trust))
     found += [partial(_use_code, code=proof.code) for proof in proofs if proof.code is not None]
-    if any(proof.method in GUESSABLE for proof in proofs) and compliance_store.failures(tx, user.id):
+    guessable = any(proof.method in GUESSABLE for proof in proofs)
+    if is_complete and guessable and compliance_store.failures(tx, user.id):
         found.append(lambda tx: compliance_store.forget_failures(tx, user.id))
     is_ours = driver_of(options_of(tx, user.domain_id)) == "sql"
     if is_ours and (user.last_active_at is None or user.last_active_at < tx.now - compliance.DAY):

@@ -42,6 +42,17 @@ def is_touched(tx: Tx) -> bool:
 
 
 def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
+    """A reading transaction sees one moment, so it asks for each row once."""
+    if tx.writable:
+        return _found(tx, kind, row_id)
+    key = (kind, row_id)
+    if key not in tx.memo:
+        tx.memo[key] = _found(tx, kind, row_id)
+    known: R | None = tx.memo[key]
+    return known
+
+
+def _found(tx: Tx, kind: type[R], row_id: str) -> R | None:
     found = tx.execute(_by_id(kind), {"row_id": row_id}).first()
     return None if found is None else kind(*found)
 
