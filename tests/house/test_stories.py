@@ -25,6 +25,7 @@ TOLD = {
         "w68",
         "w69",
     ),
+    "w27",
 }
 """Grows with each story that is done; none is ever taken out."""
 

@@ -130,6 +130,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     """The disk format that imports are converted to, else they stay as they come: how fast disks or how little of them matters more."""
     import_networks: str = ""
     """Networks, separated by commas, that images may be imported from although they are not the internet: who may reach them."""
+    image_cache_gb: int = 10
+    """What this machine may keep of images whose stores are elsewhere: how large its disk is."""
     image_stores: Mapping[str, AnyImageStore] = {}
     """Places for images' data beside STATE/images: where there is room."""
     project_requests_per_second: float = 0.0

@@ -193,6 +193,8 @@ def _check_passwords(settings: Settings) -> None:
 
 
 def check_image_stores(settings: Settings) -> None:
+    if settings.image_cache_gb < 0:
+        raise BadValue("image_cache_gb", f"image_cache_gb is {settings.image_cache_gb}: it must not be less than 0.")
     stores = settings.image_stores
     for name, store in stores.items():
         where = f"image_stores.{name}"

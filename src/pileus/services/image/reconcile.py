@@ -10,8 +10,9 @@ from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Database, Tx
 from pileus.core.reconcile import Reconciler
-from pileus.services.image import copies, hashing, rules, store, stores
+from pileus.services.image import cache, copies, hashing, rules, store, stores
 from pileus.services.image.files import ImageFiles
+from pileus.services.image.rules.cache import this_node
 from pileus.services.image.stores import BUILT_IN, StoreFailed
 
 log = structlog.get_logger("pileus.image")
@@ -36,7 +37,9 @@ def sweep(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> Non
 def _needed(db: Database, name: str, in_use: Sequence[InUse]) -> set[str]:
     with db.read() as tx:
         needed = store.needed_objects(tx, name)
-        return needed.union(*(ask(tx) for ask in in_use)) if name == BUILT_IN else needed
+        if name != BUILT_IN:
+            return needed
+        return needed.union(store.cached_contents(tx, this_node()), *(ask(tx) for ask in in_use))
 
 
 def _sweep_uploads(db: Database, files: ImageFiles) -> None:
@@ -71,6 +74,7 @@ def _give_up(db: Database, lost: set[str]) -> None:
 def reconcilers(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> list[Reconciler]:
     return [
         Reconciler("image-files", lambda: sweep(db, settings, in_use), topics=("image-files",), interval=300.0),
+        Reconciler("image-cache", lambda: cache.run(db, settings), topics=("image-cache",), interval=60.0),
         Reconciler("image-hashes", lambda: hashing.run(db, settings), topics=("image-hashes",), interval=60.0),
         Reconciler("image-copies", lambda: copies.run(db, settings), topics=("image-copies",), interval=60.0),
     ]

@@ -49,6 +49,19 @@ locations = sa.Table(
     sa.Index("ix_image_location_store", "store", "status"),
 )
 
+cached = sa.Table(
+    "image_cached",
+    metadata,
+    sa.Column("image_id", Id, sa.ForeignKey(images.c.id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("node", sa.String(255), primary_key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("sha512", sa.String(128), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("hits", sa.Integer, nullable=False),
+    sa.Column("created_at", Time, nullable=False),
+    sa.Column("last_accessed", Time, nullable=False),
+)
+
 properties = sa.Table(
     "image_property",
     metadata,

@@ -1,6 +1,7 @@
 """Routes of the image service, one file per noun."""
 
 from pileus.services.image.api import (
+    cache,
     data,
     images,
     imports,
@@ -17,6 +18,7 @@ from pileus.services.image.service import api
 
 __all__ = [
     "api",
+    "cache",
     "data",
     "images",
     "imports",

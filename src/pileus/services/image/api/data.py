@@ -8,6 +8,7 @@ from pileus.core.db import Database
 from pileus.core.errors import BadRequest, UnsupportedMediaType
 from pileus.core.http import Request, Response, Stream
 from pileus.services.image import receive, send, stores
+from pileus.services.image.rules import cache
 from pileus.services.image.rules import images as rules
 from pileus.services.image.service import api
 from pileus.services.image.types.images import ImageRow
@@ -47,12 +48,21 @@ async def stage_image(db: Database, settings: Settings, caller: Caller, request:
 
 
 @api.get("/images/{image_id}/file", policy="download_image", load=rules.visible_image, target=rules.target_of)
-async def download_image(settings: Settings, caller: Caller, request: Request, image: ImageRow) -> Stream | Response:
+async def download_image(
+    db: Database, settings: Settings, caller: Caller, request: Request, image: ImageRow
+) -> Stream | Response:
     """The image's data, all of it or a range; 204 where it has none."""
     if not rules.readable(caller, image):
         return Response(status=204)
     places = await asyncio.to_thread(stores.of, settings)
+    if not places.is_here(image):
+        await asyncio.to_thread(_used, db, image)
     return await send.download(places, image, request.headers.get("range"))
+
+
+def _used(db: Database, image: ImageRow) -> None:
+    with db.write() as tx:
+        cache.used(tx, image)
 
 
 def _announced(request: Request) -> int | None:

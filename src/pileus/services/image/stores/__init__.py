@@ -74,6 +74,11 @@ class Stores(Mapping[str, Store]):
         known = [each for each in image.locations if each.status == ACTIVE and each.store in self]
         return [location_view(each, self[each.store].url(each.address)) for each in known]
 
+    def is_here(self, image: ImageRow) -> bool:
+        """Whether a store of this machine has its data."""
+        known = (each for each in image.locations if each.status == ACTIVE and each.store in self)
+        return any(self[each.store].kind == "file" for each in known)
+
     @property
     def built_in(self) -> Files:
         found = self[BUILT_IN]
