@@ -3,13 +3,20 @@
 import argparse
 import configparser
 import csv
+import gzip
+import http.server
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +35,27 @@ class Cloud:
         base = "/var/lib" if mode == "real" else None
         self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-tempest-", dir=base))
         self.state_dir.rmdir()
+        self.folder = Path(tempfile.mkdtemp(prefix="pileus-tempest-stores-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
 
     def __enter__(self) -> "Cloud":
-        self.pileus("up", "--port", str(self.port), *(["--sim"] if self.mode == "sim" else []))
+        (self.folder / "archive").mkdir()
+        options = self.folder / "pileus.toml"
+        options.write_text(
+            f'import_networks = "127.0.0.0/8,{own_address()}/32"\n'
+            f'[image_stores.archive]\ntype = "file"\nweight = 5\ndirectory = "{self.folder}/archive"\n'
+            '[image_stores.web]\ntype = "http"\n'
+        )
+        arguments = ["--port", str(self.port), "--config", str(options)]
+        self.pileus("up", *arguments, *(["--sim"] if self.mode == "sim" else []))
         os.environ |= {"OS_CLIENT_CONFIG_FILE": str(self.state_dir / "clouds.yaml")}
         return self
 
     def __exit__(self, *_: object) -> None:
         self.pileus("down", "--purge")
+        shutil.rmtree(self.folder)
 
     def pileus(self, command: str, *arguments: str) -> None:
         home = {"HOME": tempfile.gettempdir()}
@@ -46,7 +63,31 @@ class Cloud:
         subprocess.run(line, check=True, env=os.environ | home)
 
 
-def configure(cloud: Cloud, folder: Path) -> None:
+def own_address() -> str:
+    """Of this machine on its network: a server of files that a test starts listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+@contextmanager
+def files_on_the_web() -> Iterator[str]:
+    """Where images lie that the cloud fetches."""
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "image").write_bytes(os.urandom(1 << 20))
+        qcow2 = gzip.decompress((HERE.parent / "corpus" / "real" / "qcow2-v3.gz").read_bytes())
+        (Path(directory) / "image.qcow2").write_bytes(qcow2)
+        handler = partial(http.server.SimpleHTTPRequestHandler, directory=directory)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def configure(cloud: Cloud, folder: Path, web: str) -> None:
     """tempest.conf, from what the cloud says of itself."""
     admin = openstack.connect(cloud="pileus")
     images = [_image(admin, name, cloud.mode) for name in ("tempest-1", "tempest-2")]
@@ -100,8 +141,22 @@ def configure(cloud: Cloud, folder: Path) -> None:
                 "personality": True,
             },
             "network": {"public_network_id": public.id, "floating_network_name": "public"},
-            "image": {"disk_formats": "raw", "container_formats": "bare,ovf,ova,docker"},
-            "image-feature-enabled": {"image_format_enforcement": False},
+            "image": {
+                "disk_formats": "raw,qcow2,iso",
+                "container_formats": "ovf,ova,docker,bare",
+                "image_caching_enabled": True,
+                "http_image": f"{web}/image",
+                "http_qcow2_image": f"{web}/image.qcow2",
+            },
+            "image-feature-enabled": {
+                "image_format_enforcement": False,
+                "import_image": True,
+                "os_glance_reserved": True,
+                "manage_locations": True,
+                "do_secure_hash": True,
+                "http_store_enabled": True,
+                "store_weight_enabled": True,
+            },
             "network-feature-enabled": {"api_extensions": ",".join(extensions), "ipv6_subnet_attributes": True},
             "validation": {
                 "run_validation": cloud.mode == "real",
@@ -213,8 +268,8 @@ def main() -> int:
         wanted = names(given.list or HERE / f"passing-{mode}.txt")
         folder = Path(tempfile.mkdtemp(prefix="pileus-tempest-run-"))
         began = time.monotonic()
-        with Cloud(mode) as cloud:
-            configure(cloud, folder)
+        with Cloud(mode) as cloud, files_on_the_web() as web:
+            configure(cloud, folder, web)
             found = run(given.venv.absolute(), folder, wanted, given.concurrency)
         if given.out:
             given.out.write_text(json.dumps(found, indent=1, sort_keys=True))

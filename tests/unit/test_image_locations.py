@@ -219,7 +219,7 @@ def test_the_older_way_with_hashes(client: httpx.Client, web: str) -> None:
     assert patch(client, image, add(web, validation_data=said)).status_code == 200
     found = shown(client, image)
     assert {name: found[name] for name in said} == said
-    for name, value in (("checksum", "2" * 32), ("os_hash_value", "beefdead" * 16)):
+    for name, value in (("checksum", "2" * 32), ("os_hash_value", "beefdead" * 16), ("os_hash_algo", "sha256")):
         other = add(f"{web}#new", validation_data={**said, name: value})
         assert patch(client, image, other).status_code == 409
     assert patch(client, image, add(f"{web}#new", validation_data=said)).status_code == 200

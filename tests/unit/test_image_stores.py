@@ -96,7 +96,7 @@ def test_stores_are_listed_without_secrets(client: httpx.Client) -> None:
     short = client.get("/info/stores")
     by_name = {each["id"]: each for each in short.json()["stores"]}
     assert set(by_name) == {"file", "second", "remote", "broken", "web"}
-    assert by_name["second"] == {"id": "second", "description": "The large disk", "default": "true"}
+    assert by_name["second"] == {"id": "second", "description": "The large disk", "weight": 0, "default": "true"}
     assert by_name["web"]["read-only"] == "true"
     assert client.get("/info/stores/detail").status_code == 403
     detail = client.get("/info/stores/detail", headers=ADMIN)

@@ -7,18 +7,19 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import structlog
 
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.core.errors import Conflict, Problem
-from pileus.services.image import plugins, receive
+from pileus.core.errors import BadRequest, Conflict, Problem
+from pileus.services.image import fetch, plugins, receive, remote
 from pileus.services.image.files import Incoming
 from pileus.services.image.placing import publish
 from pileus.services.image.rules import imports
 from pileus.services.image.stores import Stores
 from pileus.services.image.types.images import Arrival, ImageRow, Plan, Received
-from pileus.services.image.types.tasks import ImageImport
+from pileus.services.image.types.tasks import ImageImport, ImportMethod
 
 log = structlog.get_logger("pileus.image")
 _running: set[asyncio.Task[None]] = set()
@@ -65,6 +66,36 @@ async def from_web(
     """As `staged`, of bytes that are still to come."""
     async with aclosing(chunks), receive.taking_back(db, caller, image, incoming):
         received = await receive.receive(image, incoming, chunks, None)
+        await _complete(db, stores, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
+
+
+class Elsewhere(msgspec.Struct):
+    """An image of another region's image service, and the token to ask for it: which is not kept."""
+
+    method: ImportMethod
+    token: str
+    allowed: fetch.Networks
+
+
+async def from_cloud(
+    db: Database,
+    stores: Stores,
+    caller: Caller,
+    image: ImageRow,
+    incoming: Incoming,
+    source: Elsewhere,
+    plan: Plan,
+) -> None:
+    """As `from_web`, with formats and properties of the image that is there."""
+    async with receive.taking_back(db, caller, image, incoming):
+        url = await asyncio.to_thread(remote.endpoint, db, caller, source.method)
+        found = await remote.look(url, source.method.glance_image_id or "", source.token, source.allowed)
+        image = msgspec.structs.replace(image, disk_format=found.disk_format, container_format=found.container_format)
+        async with aclosing(remote.data(found, source.token, source.allowed)) as chunks:
+            received = await receive.receive(image, incoming, chunks, None)
+        if found.sha512 not in (None, received.sha512):
+            raise BadRequest(f"What came has the SHA-512 {received.sha512}, not {found.sha512} as was told.")
+        plan = msgspec.structs.replace(plan, properties=found.properties | plan.properties)
         await _complete(db, stores, caller, image, incoming, plan, Arrival.of(image, incoming.path, received))
 
 

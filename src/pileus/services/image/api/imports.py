@@ -7,7 +7,7 @@ from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.core.errors import BadRequest, Forbidden
-from pileus.core.http import Request, Response
+from pileus.core.http import Request
 from pileus.services.image import fetch, importing, receive, stores
 from pileus.services.image.protections import protections
 from pileus.services.image.rules import images, imports
@@ -25,27 +25,26 @@ from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow, 
 )
 async def import_image(
     db: Database, settings: Settings, caller: Caller, request: Request, image: ImageRow, body: ImageImport
-) -> Response:
-    """Make an image of what was staged, or of what is found on the web."""
+) -> None:
+    """Make an image of what was staged, or of what is found on the web or in another cloud; or bring it to more stores."""
     imports.check_import(image, body)
     places, plan = await asyncio.to_thread(stores.of, settings), _plan(settings, caller)
-    targets = _targets(places, request, body)
+    targets, allowed = _targets(places, request, body), fetch.networks(settings.import_networks)
     if body.method.name == "copy-image":
-        await asyncio.to_thread(_begin_copies, db, caller, image, body, targets)
-        return Response(status=202)
+        return await asyncio.to_thread(_begin_copies, db, caller, image, body, targets)
     if body.method.name == "glance-direct":
         hold = await asyncio.to_thread(importing.begin_staged, db, places, caller, image, body, targets)
-        importing.in_background(image, importing.staged(db, places, caller, image, hold, plan))
-        return Response(status=202)
-    uri = body.method.uri or ""
-    allowed = fetch.networks(settings.import_networks)
-    await fetch.check(uri, allowed)
+        return importing.in_background(image, importing.staged(db, places, caller, image, hold, plan))
+    if body.method.uri is not None:
+        await fetch.check(body.method.uri, allowed)
     incoming = await receive.begin(
         db, places, None, lambda tx, upload: imports.begin_import(tx, caller, image, body, targets, upload)
     )
-    chunks = fetch.stream(uri, allowed)
-    importing.in_background(image, importing.from_web(db, places, caller, image, incoming, chunks, plan))
-    return Response(status=202)
+    if body.method.name == "web-download":
+        chunks = fetch.stream(body.method.uri or "", allowed)
+        return importing.in_background(image, importing.from_web(db, places, caller, image, incoming, chunks, plan))
+    source = importing.Elsewhere(body.method, request.headers.get("x-auth-token", ""), allowed)
+    return importing.in_background(image, importing.from_cloud(db, places, caller, image, incoming, source, plan))
 
 
 @api.post("/tasks", policy="tasks_api_access", success=201)

@@ -36,15 +36,17 @@ def list_stores(settings: Settings) -> dict[str, Any]:
 def list_stores_in_detail(settings: Settings) -> dict[str, Any]:
     """Where data is kept, and how."""
     found = stores.of(settings)
-    more = [
-        {"type": each.kind, "weight": each.settings.weight, "properties": each.properties()} for each in found.values()
-    ]
+    more = [{"type": each.kind, "properties": each.properties()} for each in found.values()]
     short = [_short(store, store.name == found.default) for store in found.values()]
     return {"stores": [{**first, **second} for first, second in zip(short, more, strict=True)]}
 
 
 def _short(store: Store, is_default: bool) -> dict[str, Any]:
-    shown = {"id": store.name, "description": store.settings.description}
+    shown: dict[str, Any] = {
+        "id": store.name,
+        "description": store.settings.description,
+        "weight": store.settings.weight,
+    }
     if is_default:
         shown["default"] = "true"
     if not store.is_writable:

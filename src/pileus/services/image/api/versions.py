@@ -5,8 +5,8 @@ from typing import Any
 from pileus.core.http import Request, Response
 from pileus.services.image.service import api
 
-LATEST = 15
-_MINORS = [minor for minor in range(LATEST, -1, -1) if minor not in (8,)]
+LATEST = 18
+_MINORS = range(LATEST, -1, -1)
 
 
 def _document(request: Request) -> dict[str, Any]:

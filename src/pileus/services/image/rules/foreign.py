@@ -46,6 +46,7 @@ def add_location(tx: Tx, caller: Caller, image: ImageRow, web: str, wish: Locati
         "hash_value": None,
     }
     if validation is not None:
+        validation.check()
         if validation.checksum is not None:
             raise BadRequest("validation_data.checksum is for PATCH; here give os_hash_algo and os_hash_value alone.")
         values |= {"hash_algo": validation.os_hash_algo, "hash_value": validation.os_hash_value.lower()}
@@ -151,6 +152,7 @@ def _believe(tx: Tx, image: ImageRow, said: Validation) -> None:
     algorithm = image.hash_algo or (HASHED_BY if image.sha512 else None)
     old = {"checksum": image.checksum, "hash_algo": algorithm, "hash_value": image.hash_value or image.sha512}
     if image.status == "queued":
+        said.check()
         store.update(tx, image.id, new)
     elif old != new:
         raise Conflict(f"The hashes given with the location are not those of image {image.id}.")

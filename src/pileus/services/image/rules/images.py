@@ -21,7 +21,7 @@ from pileus.services.image.types.patch import Change
 
 BOOTABLE = ("qcow2", "raw", "iso", "ami")
 """Disk formats that a host can run."""
-_UUID = re.compile(r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
+UUID = re.compile(r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
 
 
 def visible_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
@@ -142,7 +142,7 @@ def _wished_id(wish: Mapping[str, Any]) -> str:
     wished = wish.get("id")
     if wished is None:
         return new_id()
-    if not isinstance(wished, str) or not _UUID.match(wished):
+    if not isinstance(wished, str) or not UUID.match(wished):
         raise BadRequest(f"id must be a UUID, got '{str(wished)[:64]}'.")
     return wished.lower()
 

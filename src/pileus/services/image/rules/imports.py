@@ -17,7 +17,7 @@ from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.locations import ACTIVE
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
 
-METHODS = ("glance-direct", "web-download", "copy-image")
+METHODS = ("glance-direct", "web-download", "copy-image", "glance-download")
 
 
 def check_import(image: ImageRow, wish: ImageImport) -> None:
@@ -27,11 +27,16 @@ def check_import(image: ImageRow, wish: ImageImport) -> None:
         raise BadRequest(f"Import method '{method[:64]}' is not available; possible are {', '.join(METHODS)}.")
     if method == "web-download" and not wish.method.uri:
         raise BadRequest("The method web-download needs a uri.")
+    if method == "glance-download":
+        if not images.UUID.match(wish.method.glance_image_id or ""):
+            raise BadRequest(f"image id does not look like a UUID: glance_image_id is '{wish.method.glance_image_id}'.")
+        if not wish.method.glance_region:
+            raise BadRequest("The method glance-download needs a glance_region.")
     if image.disk_format is None or image.container_format is None:
         raise BadRequest(f"disk_format and container_format of image {image.id} must be set before it is imported.")
     if method == "glance-direct" and (image.status != "uploading" or image.staged is None):
         raise Conflict(f"Image {image.id} is {image.status}, with no data staged: PUT /images/{image.id}/stage first.")
-    if method == "web-download" and image.status != "queued":
+    if method in ("web-download", "glance-download") and image.status != "queued":
         raise Conflict(f"Image {image.id} is {image.status}; it must be queued.")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from pileus.core.body import Body, convert, length
+from pileus.core.errors import BadRequest
 from pileus.core.version import FIRST
 
 WAITING, REQUIRED, PLACED, ACTIVE, FAILED = "waiting", "required", "placed", "active", "failed"
@@ -38,18 +39,19 @@ _HASHES = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 class Validation(Body):
     """What the data at a location must hash to."""
 
-    os_hash_algo: str
-    os_hash_value: str
+    os_hash_algo: str = ""
+    os_hash_value: str = ""
     checksum: str | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises BadRequest for what is no hash."""
         if self.os_hash_algo not in _HASHES:
-            raise ValueError(f"os_hash_algo is '{self.os_hash_algo[:64]}'; possible are {', '.join(_HASHES)}")
+            raise BadRequest(f"os_hash_algo is '{self.os_hash_algo[:64]}'; possible are {', '.join(_HASHES)}.")
         digits = hashlib.new(self.os_hash_algo, usedforsecurity=False).digest_size * 2
         if not re.fullmatch(rf"[0-9a-fA-F]{{{digits}}}", self.os_hash_value):
-            raise ValueError(f"os_hash_value must have {digits} hexadecimal digits for {self.os_hash_algo}")
+            raise BadRequest(f"os_hash_value must have {digits} hexadecimal digits for {self.os_hash_algo}.")
         if self.checksum is not None and not re.fullmatch(r"[0-9a-fA-F]{32}", self.checksum):
-            raise ValueError("checksum must have 32 hexadecimal digits: it is an MD5")
+            raise BadRequest("checksum must have 32 hexadecimal digits: it is an MD5.")
 
 
 class LocationCreate(Body):
@@ -62,6 +64,8 @@ class LocationCreate(Body):
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
             raise ValueError(f"url is '{self.url[:64]}'; a location must start with http:// or https://")
+        if self.validation_data == Validation():
+            self.validation_data = None
 
 
 def given_location(value: Any) -> LocationCreate:

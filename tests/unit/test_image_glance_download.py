@@ -1,0 +1,128 @@
+"""An image of another region's image service, by the caller's token: here the region is this cloud itself."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from pileus.core.config import Settings
+from pileus.services.identity import api as identity
+from pileus.services.identity import tokens
+from pileus.services.identity.bootstrap import bootstrap
+from pileus.services.image.api import api
+from tests.support.live import Live, serving
+
+PASSWORD, REGION = "served", "RegionOne"
+DATA = os.urandom(1 << 20)
+LOOPBACK = "127.0.0.0/8"
+
+
+def prepared(live: Live) -> httpx.Client:
+    """An administrator of it."""
+    names = [("glance", "image", f"{live.url}/image"), ("keystone", "identity", f"{live.url}/identity")]
+    with live.db.write() as tx:
+        bootstrap(tx, Settings(), PASSWORD, names)
+    user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
+    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+    auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
+    answer = httpx.post(f"{live.url}/identity/v3/auth/tokens", json={"auth": auth})
+    token = answer.headers["X-Subject-Token"]
+    return httpx.Client(base_url=f"{live.url}/image/v2", headers={"X-Auth-Token": token}, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Live]:
+    services = [identity.api, api]
+    with serving(services, authenticate=tokens.authenticate, import_networks=LOOPBACK) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def client(cloud: Live) -> Iterator[httpx.Client]:
+    with prepared(cloud) as found:
+        yield found
+
+
+def create(client: httpx.Client, **values: Any) -> str:
+    body = {"disk_format": "raw", "container_format": "bare"} | values
+    return str(client.post("/images", json=body).json()["id"])
+
+
+def fetch(client: httpx.Client, image: str, **method: Any) -> httpx.Response:
+    wish = {"name": "glance-download", "glance_region": REGION, **method}
+    return client.post(f"/images/{image}/import", json={"method": wish})
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.01)
+
+
+def task(client: httpx.Client, image: str) -> tuple[str, str]:
+    def last() -> Any:
+        return client.get(f"/images/{image}/tasks").json()["tasks"][-1]
+
+    wait_until(lambda: last()["status"] != "processing")
+    return last()["status"], last()["message"]
+
+
+@pytest.fixture(scope="module")
+def source(client: httpx.Client) -> str:
+    image = create(client, hw_cpu_cores="5", os_distro="rhel", speed="88mph")
+    octets = {"Content-Type": "application/octet-stream"}
+    assert client.put(f"/images/{image}/file", content=DATA, headers=octets).status_code == 204
+    return image
+
+
+def test_data_formats_and_what_says_what_it_is(client: httpx.Client, source: str) -> None:
+    image = create(client, disk_format="iso", container_format="ovf", hw_cpu_cores="1", mine="stays")
+    assert fetch(client, image, glance_image_id=source).status_code == 202
+    assert task(client, image) == ("success", "")
+    found = client.get(f"/images/{image}").json()
+    assert (found["status"], found["disk_format"], found["container_format"]) == ("active", "raw", "bare")
+    assert (found["hw_cpu_cores"], found["os_distro"], found["mine"]) == ("5", "rhel", "stays")
+    assert "speed" not in found
+    assert client.get(f"/images/{image}/file").content == DATA
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ({"glance_region": "elsewhere"}, "in region elsewhere"),
+        ({"glance_service_interface": "secret"}, "no secret endpoint"),
+        ({"glance_image_id": "36d4b546-64a2-4bb9-bdd0-ba676aa48f2c"}, "status 404"),
+    ],
+)
+def test_what_is_not_there(client: httpx.Client, source: str, method: dict[str, str], says: str) -> None:
+    image = create(client, hw_cpu_cores="1")
+    assert fetch(client, image, **({"glance_image_id": source} | method)).status_code == 202
+    status, message = task(client, image)
+    assert (status, says in message) == ("failure", True), message
+    found = client.get(f"/images/{image}").json()
+    assert (found["status"], found["hw_cpu_cores"]) == ("queued", "1")
+
+
+def test_what_can_not_be_asked_for(client: httpx.Client, source: str) -> None:
+    image = create(client)
+    refused = fetch(client, image, glance_image_id="foo")
+    assert (refused.status_code, "does not look like a UUID" in refused.text) == (400, True)
+    assert fetch(client, image, glance_image_id=source, glance_region=None).status_code == 400
+
+
+def test_an_image_without_data_is_not_fetched(client: httpx.Client) -> None:
+    image = create(client)
+    assert fetch(client, image, glance_image_id=create(client)).status_code == 202
+    assert "it must be active" in task(client, image)[1]
+
+
+def test_a_catalog_does_not_open_private_networks() -> None:
+    with serving([identity.api, api], authenticate=tokens.authenticate) as live, prepared(live) as client:
+        image = create(client)
+        assert fetch(client, image, glance_image_id=create(client)).status_code == 202
+        status, message = task(client, image)
+        assert (status, "not an address on the internet" in message) == ("failure", True)
