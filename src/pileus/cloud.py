@@ -97,7 +97,7 @@ class Cloud:
         return [
             *identity_reconcile.reconcilers(self.db, self.settings),
             *compute_reconcile.reconcilers(self.db, self.settings),
-            *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound),
+            *network_reconcile.reconcilers(self.db, self.settings, northbound, southbound, compute_rules.hosts_let_in),
             *image_reconcile.reconcilers(self.db, self.settings, [compute_rules.image_files]),
         ]
 

@@ -76,6 +76,10 @@ class SeveralHosts(RealCloud):
         chassis = found.strip()
         return self.southbound("--columns=name", "list", "Chassis", chassis).strip() if chassis else ""
 
+    def chassis(self) -> set[str]:
+        """The hosts that OVN knows."""
+        return set(self.southbound("--columns=name", "list", "Chassis").split())
+
     def southbound(self, *words: str) -> str:
         database = f"--db=unix:{self.state_dir}/run/ovn/ovn-sb.sock"
         done = subprocess.run(["ovn-sbctl", database, "--bare", *words], capture_output=True, text=True, check=True)

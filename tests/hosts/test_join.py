@@ -16,6 +16,9 @@ from tests.support.hosts import Lab, lab_of
 from tests.support.user import User
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
+NOUNS = (
+    ("/image/images", "images"), ("/compute/flavors", "flavors"), ("/network/networks?name=private", "networks")
+)  # fmt: skip
 NAMED = {"sni_hostname": CONTROL_PLANE}
 
 
@@ -142,6 +145,33 @@ def test_a_host_renews_its_certificate_for_the_same_key_alone(lab: Lab) -> None:
         assert authority.expiry(renewed.json()["certificate"]) >= authority.expiry(folder.certificate.read_text())
         refused = host.post("/hosts/host2/certificate", json={"request": foreign}, extensions=NAMED)
         assert refused.status_code == 403, refused.text
+
+
+def test_what_was_asked_while_the_wire_was_cut_is_done_when_it_is_mended(lab: Lab, user: User) -> None:
+    image, flavor, network = (user.get(path)[noun][0]["id"] for path, noun in NOUNS)
+    lab.wire.cut(1)
+    server = user.server(image, flavor, network, availability_zone="nova:host1")["id"]
+    assert user.act(server, "os-getConsoleOutput", {}).status_code in (409, 503)
+    assert user.show(server)["status"] == "BUILD"
+    lab.wire.mend(1)
+    user.wait(server, "ACTIVE", seconds=90)
+
+
+def test_a_wire_that_loses_a_tenth_is_slow_and_no_more(lab: Lab, user: User) -> None:
+    image, flavor, network = (user.get(path)[noun][0]["id"] for path, noun in NOUNS)
+    lab.wire.lose(1)
+    servers = [user.server(image, flavor, network, availability_zone="nova:host1")["id"] for _ in range(3)]
+    for server in servers:
+        user.wait(server, "ACTIVE", seconds=90)
+
+
+def test_a_host_that_was_rebooted_is_back(lab: Lab, user: User) -> None:
+    lab.hosts[1].reboot()
+    here = [each for each in user.get("/compute/servers/detail")["servers"] if each["OS-EXT-SRV-ATTR:host"] == "host1"]
+    for server in here:
+        assert user.act(server["id"], "reboot", {"type": "HARD"}).status_code == 202
+        user.wait(server["id"], "ACTIVE", seconds=60)
+    assert here
 
 
 def test_images_are_for_hosts(lab: Lab, user: User) -> None:

@@ -136,3 +136,17 @@ def test_w09_a_floating_ip_that_moves_to_another_host_and_router_answers_again(
     assert silence(stays.address, 10) < 5
     new.address = stays.address
     assert new.run("hostname").strip() == "one"
+
+
+def test_a_removed_host_leaves_ovn_and_its_name_is_free(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    guests[1].delete()
+    host = cloud.lab.hosts[2]
+    host.kill()
+    service = next(each for each in cloud.api.compute.services() if each.host == host.name)
+    cloud.api.compute.delete_service(service)
+    until(lambda: cloud.chassis() == {"host0", "host1"}, "OVN still knows it")
+    host.open()
+    host.pileus.ok("down", "--purge")
+    assert not host.state_dir.exists()
+    cloud.lab.join(2)
+    assert cloud.chassis() == {"host0", "host1", "host2"}

@@ -38,25 +38,30 @@ def signer(db: Database) -> Authority:
         return authority.ensure(tx)
 
 
-def shown(context: ssl.SSLContext, ca: Path, name: str) -> bytes:
-    """The certificate that a client of that name for the server sees; it must trust it."""
+def shown(context: ssl.SSLContext, ca: Path, name: str, client: Folder | None = None) -> bytes:
+    """The certificate that a client of that name for the server sees; it must trust it, and the server the client's."""
+    seen: list[bytes | None] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             connection = listener.accept()[0]
             with context.wrap_socket(connection, server_side=True) as server:
+                seen.append(server.getpeercert(binary_form=True))
                 server.recv(1)
 
         thread = threading.Thread(target=serve)
         thread.start()
         trusting = ssl.create_default_context(cafile=str(ca))
+        if client:
+            client.load_own(trusting)
         with (
             socket.create_connection(listener.getsockname()) as plain,
-            trusting.wrap_socket(plain, server_hostname=name) as client,
+            trusting.wrap_socket(plain, server_hostname=name) as talk,
         ):
-            found = client.getpeercert(binary_form=True)
-            client.send(b"x")
+            found = talk.getpeercert(binary_form=True)
+            talk.send(b"x")
         thread.join()
+    assert seen == [ssl.PEM_cert_to_DER_cert(client.certificate.read_text()) if client else None]
     assert found
     return found
 
@@ -112,7 +117,10 @@ def test_a_given_certificate_is_for_clients_and_ours_for_hosts(
     )
     certificates = Certificates(given, db)
     client = shown(certificates.context, folder.authority, "cloud.example")
-    host = shown(certificates.context, settings.tls / "ca.pem", CONTROL_PLANE)
+    joined = Folder(tmp_path / "joined")
+    wish = authority.request_for(joined.ensure_key(), "h")
+    joined.keep(signer(db).sign(wish, "host", "h"), signer(db).certificate)
+    host = shown(certificates.context, settings.tls / "ca.pem", CONTROL_PLANE, joined)
     assert client != host
     folder.keep(other.sign(request, "control plane", "cloud.example"), other.certificate)
     certificates.look()

@@ -11,6 +11,7 @@ import pytest
 
 from pileus.cloud import services
 from pileus.core.config import Settings
+from pileus.core.context import system_caller
 from pileus.core.db import Database, now
 from pileus.doctor import checks
 from pileus.doctor.findings import Finding, by_priority, good, show, warning, wrong
@@ -18,6 +19,8 @@ from pileus.doctor.patient import Patient
 from pileus.operate import state
 from pileus.operate.options import OptionError
 from pileus.services.compute.store import hosts
+from pileus.services.network.rules import chassis, networks
+from pileus.services.network.types.networks import NetworkCreate
 from tests.unit.test_operate_facts import DAEMONS
 
 Usage = namedtuple("Usage", "total used free")
@@ -135,3 +138,20 @@ def test_what_is_wrong_comes_first_and_decides_the_status(capsys: pytest.Capture
     assert "looked at: row c" in said
     assert "to do: mend it" in said
     assert show(found[:2]) == 0
+
+
+def test_w07_a_host_whose_underlay_carries_less_than_a_network_needs(patient: Patient) -> None:
+    with patient.db.write() as tx:
+        network = networks.create_network(tx, system_caller(), NetworkCreate(name="n", project_id="p"))
+        assert network.mtu == 1442
+        chassis.see_host(tx, "h1", "192.0.2.1", "")
+        chassis.note_mtu(tx, "h1", 1500)
+    assert list(checks.mtu(patient)) == []
+    with patient.db.write() as tx:
+        chassis.see_host(tx, "h2", "192.0.2.2", "")
+        chassis.note_mtu(tx, "h2", 1400)
+        later = networks.create_network(tx, system_caller(), NetworkCreate(name="later", project_id="p"))
+    finding = only(checks.mtu(patient))
+    assert finding.about == f"network {network.id}"
+    assert "192.0.2.2" in finding.says
+    assert later.mtu == 1400 - 58

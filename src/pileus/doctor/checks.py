@@ -16,7 +16,8 @@ from pileus.doctor.patient import NoAnswer, Patient
 from pileus.operate import up
 from pileus.services.compute.rules import hosts as host_rules
 from pileus.services.compute.store import hosts as host_store
-from pileus.services.network.rules.networks import GENEVE_OVERHEAD
+from pileus.services.network.rules import networks
+from pileus.services.network.store import chassis as chassis_store
 from pileus.services.network.store import status as network_status
 from pileus.services.network.store import topology
 
@@ -170,29 +171,41 @@ def network(patient: Patient) -> Iterator[Finding]:
 
 def mtu(patient: Patient) -> Iterator[Finding]:
     """W07: networks whose MTU the underlay does not carry."""
-    if patient.simulated:
-        return
-    from pileus.doctor import ovn
-
     links = psutil.net_if_stats()
-    addresses = {address.address: name for name, found in psutil.net_if_addrs().items() for address in found}
     with patient.db.read() as tx:
-        networks = topology.read(tx, ()).networks
-    encaps = ovn.find(patient, "southbound", "Encap", "type=geneve")
-    tunnels = [(links[name], name) for row in encaps.rows if (name := addresses.get(row["ip"])) in links]
+        found = topology.read(tx, ()).networks
+        underlays = chassis_store.underlays(tx)
+    tunnels = [
+        (mtu - networks.tunnel_overhead(address), f"the interface of {address}, as its host said when it registered,")
+        for address, mtu in underlays
+    ]
+    if not patient.simulated:
+        tunnels += _own_tunnels(patient)
     uplink = patient.settings.external_interface
-    for each in networks:
+    for each in found:
         carriers = [(links[uplink].mtu, uplink)] if each.physical_network and uplink in links else []
-        if not each.physical_network:
-            carriers = [(link.mtu - GENEVE_OVERHEAD[4], name) for link, name in tunnels]
-        for most, name in carriers:
+        for most, name in carriers if each.physical_network else tunnels:
             if each.mtu > most:
                 yield wrong(
                     f"network {each.id}",
                     f"Its MTU is {each.mtu}, and {name} carries {most}: large packets are lost.",
-                    f"row network_network {each.id}: mtu; ip link show {name}",
+                    f"row network_network {each.id}: mtu; network_chassis: mtu; ip link show",
                     f"openstack network set --mtu {most} {each.id}, or raise the MTU of {name} and of the switches behind it.",
                 )
+
+
+def _own_tunnels(patient: Patient) -> list[tuple[int, str]]:
+    """What the interfaces of this machine carry now, and their names."""
+    from pileus.doctor import ovn
+
+    links = psutil.net_if_stats()
+    addresses = {address.address: name for name, found in psutil.net_if_addrs().items() for address in found}
+    encaps = ovn.find(patient, "southbound", "Encap", "type=geneve")
+    return [
+        (links[name].mtu - networks.tunnel_overhead(row["ip"]), name)
+        for row in encaps.rows
+        if (name := addresses.get(row["ip"])) in links
+    ]
 
 
 def uplink(patient: Patient) -> Iterator[Finding]:

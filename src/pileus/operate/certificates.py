@@ -51,7 +51,8 @@ class Certificates:
         self._own = self._folder.server_context(strangers=True)
         self._given: ssl.SSLContext | None = None
         if settings.certificate is not None:
-            self._given = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            # Whether a certificate is asked for is settled before the name is known.
+            self._given = self._folder.server_context(strangers=True)
             self._given.sni_callback = self._choose
             self._load_given()
         self._loaded = self._times()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from pileus.core.config import Settings
-from pileus.core.db import Database
+from pileus.core.db import Database, Tx
 from pileus.core.reconcile import Reconciler
 from pileus.services.network.ovn.northbound import desired
 from pileus.services.network.ovn.rows import Changes
@@ -13,19 +15,23 @@ from pileus.services.network.store import status, topology
 
 log = structlog.get_logger("pileus.network")
 
+Hosts = Callable[[Tx], set[str]]
 INTERVAL = 30.0
 PATIENCE = 1.0
 """Seconds for all hosts to have a change in their flows. A host that is away must not hold up the others."""
 
 
 class NetworkReconciler:
-    """`northbound` and `southbound` are OVN's databases, as Open vSwitch's tools take them: unix:/path, ssl:host:port."""
+    """`northbound` and `southbound` are OVN's databases, as Open vSwitch's tools take them: unix:/path, ssl:host:port.
 
-    def __init__(self, db: Database, northbound: str, southbound: str) -> None:
+    `hosts`: the names of those that belong to the cloud. OVN forgets a chassis of another; None: it keeps all.
+    """
+
+    def __init__(self, db: Database, northbound: str, southbound: str, hosts: Hosts | None = None) -> None:
         from pileus.services.network.ovn.apply import Northbound
         from pileus.services.network.ovn.southbound import Southbound
 
-        self._db = db
+        self._db, self._hosts = db, hosts
         self._northbound = Northbound(northbound)
         self._southbound = Southbound(southbound)
 
@@ -42,6 +48,12 @@ class NetworkReconciler:
     def synchronise(self) -> Changes:
         """Compare all of the northbound database with the rows, and repair it."""
         chassis = self._southbound.chassis()
+        with self._db.read() as tx:
+            strangers = {each.name for each in chassis} - self._hosts(tx) if self._hosts else set()
+        if strangers:
+            log.info("hosts that were removed leave OVN", hosts=sorted(strangers))
+            self._southbound.forget(strangers)
+            chassis = [each for each in chassis if each.name not in strangers]
         with self._db.read() as tx:
             wanted = topology.read(tx, chassis)
         return self._northbound.synchronise(desired(wanted))
@@ -62,7 +74,8 @@ def activate_all(db: Database) -> None:
         status.activate(tx, status.waiting(tx))
 
 
-def reconcilers(db: Database, settings: Settings, northbound: str, southbound: str) -> list[Reconciler]:
+def reconcilers(db: Database, settings: Settings, northbound: str, southbound: str, hosts: Hosts) -> list[Reconciler]:
     """Simulated hosts have no OVN: the connections are not used then."""
-    run = NetworkReconciler(db, northbound, southbound).run if settings.mode == "real" else lambda: activate_all(db)
+    real = settings.mode == "real"
+    run = NetworkReconciler(db, northbound, southbound, hosts).run if real else lambda: activate_all(db)
     return [Reconciler("network", run, topics=("network",), interval=INTERVAL)]

@@ -33,6 +33,11 @@ def admit(tx: Tx, host: str, token: str | None = None) -> str:
     return token
 
 
+def hosts_let_in(tx: Tx) -> set[str]:
+    """Names of those that are let in, registered or not."""
+    return store.hosts(tx)
+
+
 def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
     """The host that asks, by its certificate or by its token. Raises Unauthorized or Forbidden."""
     row = store.host_spec_row(tx, host)

@@ -21,6 +21,10 @@ def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.host == host))
 
 
+def hosts(tx: Tx) -> set[str]:
+    return set(tx.scalars(sa.select(host_specs.c.host)))
+
+
 def row_of_token(tx: Tx, token_hash: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.token_hash == token_hash))
 

@@ -33,6 +33,7 @@ def note_alive(tx: Tx, hosts: Sequence[str]) -> None:
 
 def forget_host(tx: Tx, host: str) -> None:
     store.delete(tx, host)
+    tx.wake("network")
 
 
 def zones(tx: Tx) -> list[str]:

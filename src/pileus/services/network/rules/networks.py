@@ -165,17 +165,20 @@ def largest_mtu(tx: Tx, kind: str) -> int:
     if kind != "geneve":
         return UNDERLAY_MTU
     underlays = chassis_store.underlays(tx)
-    return min((mtu - _overhead(address) for address, mtu in underlays), default=UNDERLAY_MTU - GENEVE_OVERHEAD[4])
+    return min(
+        (mtu - tunnel_overhead(address) for address, mtu in underlays), default=UNDERLAY_MTU - GENEVE_OVERHEAD[4]
+    )
 
 
 def underlay_mtu_in_use(tx: Tx) -> int:
     """What an underlay must carry for the tunnelled networks that are there; 0 without any."""
-    overhead = max((_overhead(address) for address, _ in chassis_store.underlays(tx)), default=GENEVE_OVERHEAD[4])
+    overhead = max((tunnel_overhead(address) for address, _ in chassis_store.underlays(tx)), default=GENEVE_OVERHEAD[4])
     most = store.largest_mtu_of(tx, "geneve")
     return most + overhead if most else 0
 
 
-def _overhead(address: str) -> int:
+def tunnel_overhead(address: str) -> int:
+    """Of tunnels that lead to this address of a host."""
     return GENEVE_OVERHEAD[ip_address(address).version]
 
 
