@@ -22,6 +22,10 @@ class Client:
     def __init__(self, *always: str) -> None:
         self._always = always
 
+    def but(self, *more: str) -> "Client":
+        """The same with other options of the client's own."""
+        return Client(*self._always, *more)
+
     def __call__(self, command: str) -> Any:
         printed = self.text(f"{command} -f json")
         return json.loads(printed) if printed.strip() else None

@@ -1,12 +1,26 @@
-"""Tokens, catalog, projects, users, roles, as the `openstack` command does them."""
+"""Identity, as the `openstack` command does it: every command that the client has for it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.cli.commands import not_run
 from tests.cli.conftest import Client
 
 pytestmark = pytest.mark.slow
+NOT_RUN: dict[str, str] = {}
+"""Command -> why it is not run."""
+
+
+def test_every_command_is_run() -> None:
+    """Or stands in NOT_RUN."""
+    assert not_run("openstack.identity.v3", Path(__file__)) == set(NOT_RUN)
+
+
+def as_user(openstack: Client, name: str, password: str, project: str = "") -> Client:
+    where = ["--os-project-name", project] if project else ["--os-project-name", ""]
+    return openstack.but("--os-username", name, "--os-password", password, *where)
 
 
 def test_token_and_catalog(openstack: Client) -> None:
@@ -15,26 +29,62 @@ def test_token_and_catalog(openstack: Client) -> None:
     catalog = openstack("catalog list")
     assert {entry["Type"] for entry in catalog} == {"identity", "image", "placement", "compute", "network"}
     assert openstack("catalog show compute")["name"] == "nova"
-    assert {"keystone", "glance", "placement", "nova", "neutron"} == {one["Name"] for one in openstack("service list")}
-    endpoints = openstack("endpoint list")
-    assert {one["Interface"] for one in endpoints} >= {"public"}
-    assert set(endpoints[0]) == {"ID", "Region", "Service Name", "Service Type", "Enabled", "Interface", "URL"}
-    assert openstack(f"endpoint show {endpoints[0]['ID']}")["url"] == endpoints[0]["URL"]
-    assert openstack("service show nova")["type"] == "compute"
-    assert [one["Region"] for one in openstack("region list")] == ["RegionOne"]
     openstack.text(f"token revoke {token['id']}")
 
 
-def test_services_and_endpoints(openstack: Client) -> None:
+def test_regions_services_and_endpoints(openstack: Client) -> None:
+    assert [one["Region"] for one in openstack("region list")] == ["RegionOne"]
+    assert openstack("region create --description south --parent-region RegionOne Two")["region"] == "Two"
+    openstack.text("region set --description north Two")
+    assert openstack("region show Two")["description"] == "north"
+    assert {"keystone", "glance", "placement", "nova", "neutron"} == {one["Name"] for one in openstack("service list")}
     made = openstack("service create --name swift --description objects object-store")
     assert made["enabled"] is True
-    endpoint = openstack("endpoint create --region RegionOne swift public http://127.0.0.1/$(project_id)s")
+    openstack.text("service set --description none --disable swift")
+    openstack.text("service set --enable swift")
+    assert openstack("service show swift")["description"] == "none"
+    endpoint = openstack("endpoint create --region Two swift public http://127.0.0.1/$(project_id)s")
     assert endpoint["service_name"] == "swift"
     openstack.text(f"endpoint set {endpoint['id']} --disable")
     assert openstack(f"endpoint show {endpoint['id']}")["enabled"] is False
+    found = openstack("endpoint list")
+    assert {one["Interface"] for one in found} >= {"public"}
+    assert set(found[0]) == {"ID", "Region", "Service Name", "Service Type", "Enabled", "Interface", "URL"}
+    openstack("project create limited")
+    openstack.text(f"endpoint add project {endpoint['id']} limited")
+    assert [one["ID"] for one in openstack("endpoint list --project limited")] == [endpoint["id"]]
+    openstack.text(f"endpoint remove project {endpoint['id']} limited")
+    openstack.text("project delete limited")
     openstack.text(f"endpoint delete {endpoint['id']}")
-    openstack.text("service set swift --description none")
     openstack.text("service delete swift")
+    openstack.text("region delete Two")
+
+
+def test_endpoint_groups(openstack: Client, tmp_path: Path) -> None:
+    filters = tmp_path / "filters.json"
+    filters.write_text(json.dumps({"interface": "public"}))
+    made = openstack(f"endpoint group create --description d publics {filters}")
+    assert (
+        json.loads(made["filters"]) if isinstance(made["filters"], str) else made["filters"] == {"interface": "public"}
+    )
+    openstack.text(f"endpoint group set --name open --description e {made['id']}")
+    assert openstack(f"endpoint group show {made['id']}")["name"] == "open"
+    openstack("project create chosen")
+    openstack.text(f"endpoint group add project {made['id']} chosen")
+    assert [one["Name"] for one in openstack("endpoint group list --project chosen")] == ["open"]
+    assert [one["Name"] for one in openstack(f"endpoint group list --endpointgroup {made['id']}")] == ["chosen"]
+    openstack.text(f"endpoint group remove project {made['id']} chosen")
+    openstack.text("project delete chosen")
+    openstack.text(f"endpoint group delete {made['id']}")
+    assert openstack("endpoint group list") == []
+
+
+def test_domains(openstack: Client) -> None:
+    assert openstack("domain create --description d branch")["enabled"] is True
+    assert {"Default", "branch"} <= {one["Name"] for one in openstack("domain list")}
+    openstack.text("domain set --name twig --disable branch")
+    assert openstack("domain show twig")["enabled"] is False
+    openstack.text("domain delete twig")
 
 
 def test_projects(openstack: Client) -> None:
@@ -42,7 +92,9 @@ def test_projects(openstack: Client) -> None:
     assert made["name"] == "p1"
     assert made["enabled"] is True
     assert {"id", "domain_id", "is_domain", "parent_id", "tags"} <= set(made)
-    assert {"p1", "admin"} <= {one["Name"] for one in openstack("project list")}
+    assert openstack("project create --parent p1 below")["parent_id"] == made["id"]
+    assert {"p1", "below", "admin"} <= {one["Name"] for one in openstack("project list")}
+    openstack.text("project delete below")
     openstack.text("project set --name p2 --description second --tag b --disable p1")
     shown = openstack("project show p2")
     assert (shown["description"], shown["enabled"], sorted(shown["tags"])) == ("second", False, ["a", "b"])
@@ -56,14 +108,8 @@ def test_users_groups_and_roles(openstack: Client) -> None:
     made = openstack("user create --project team --password secret --email a@b --description x anna")
     assert {"id", "name", "domain_id", "enabled", "default_project_id", "email"} <= set(made)
     assert "anna" in {one["Name"] for one in openstack("user list")}
-    assert openstack("user list --long")[0].keys() >= {
-        "ID",
-        "Name",
-        "Project",
-        "Domain",
-        "Description",
-        "Email",
-    }
+    fields = {"ID", "Name", "Project", "Domain", "Description", "Email"}
+    assert openstack("user list --long")[0].keys() >= fields
     openstack.text("user set --description y --email c@d anna")
     assert openstack("user show anna")["description"] == "y"
     assert openstack("role create --description z gardener")["name"] == "gardener"
@@ -76,33 +122,113 @@ def test_users_groups_and_roles(openstack: Client) -> None:
         ("florist", "anna@Default", "team@Default")
     ]
     assert [one["Name"] for one in openstack("user list --project team")] == ["anna"]
-    openstack("group create staff")
-    openstack.text("group add user staff anna")
-    openstack.text("group contains user staff anna")
-    openstack.text("role add --project team --group staff member")
-    issued = openstack("--os-username anna --os-password secret --os-project-name team token issue")
-    assert issued["user_id"] == made["id"]
-    openstack.text("role remove --project team --group staff member")
-    openstack.text("group delete staff")
+    openstack("group create --description g staff")
+    openstack.text("group set --name crew staff")
+    assert openstack("group show crew")["description"] == "g"
+    openstack.text("group add user crew anna")
+    openstack.text("group contains user crew anna")
+    assert [one["Name"] for one in openstack("group list --user anna")] == ["crew"]
+    openstack.text("role add --project team --group crew member")
+    user = as_user(openstack, "anna", "secret", "team")
+    assert user("token issue")["user_id"] == made["id"]
+    user.text("user password set --original-password secret --password second")
+    user.refused("token issue")
+    assert as_user(openstack, "anna", "second", "team")("token issue")["user_id"] == made["id"]
+    openstack.text("role remove --project team --group crew member")
+    openstack.text("group remove user crew anna")
+    openstack.text("group delete crew")
     openstack.text("role remove --project team --user anna florist")
     assert openstack("role assignment list --user anna") == []
-    for noun, name in (("role", "florist"), ("user", "anna"), ("project", "team")):
-        openstack.text(f"{noun} delete {name}")
-        openstack.refused(f"{noun} show {name}")
+    openstack.text("role delete florist")
+    openstack.text("user delete anna")
+    openstack.text("project delete team")
+    openstack.refused("user show anna")
 
 
-def test_domains_and_application_credentials(openstack: Client) -> None:
-    assert openstack("domain create branch")["enabled"] is True
-    assert {"Default", "branch"} <= {one["Name"] for one in openstack("domain list")}
-    openstack.text("domain set --disable branch")
-    openstack.text("domain delete branch")
-    made = openstack("application credential create --secret s --role reader robot")
+def test_roles_that_imply_others(openstack: Client) -> None:
+    openstack("role create boss")
+    openstack("implied role create --implied-role reader boss")
+    assert ("boss", "reader") in {
+        (one["Prior Role Name"], one["Implied Role Name"]) for one in openstack("implied role list")
+    }
+    openstack.text("implied role delete --implied-role reader boss")
+    openstack.text("role delete boss")
+
+
+def test_credentials(openstack: Client) -> None:
+    made = openstack("credential create --type totp admin JBSWY3DPEHPK3PXP")
+    assert made["type"] == "totp"
+    openstack.text(f"credential set --user admin --type totp --data GEZDGNBVGY3TQOJQ {made['id']}")
+    assert openstack(f"credential show {made['id']}")["blob"] == "GEZDGNBVGY3TQOJQ"
+    assert made["id"] in {one["ID"] for one in openstack("credential list")}
+    openstack.text(f"credential delete {made['id']}")
+    keys = openstack("ec2 credentials create")
+    assert openstack(f"ec2 credentials show {keys['access']}")["secret"] == keys["secret"]
+    assert keys["access"] in {one["Access"] for one in openstack("ec2 credentials list")}
+    openstack.text(f"ec2 credentials delete {keys['access']}")
+
+
+def test_application_credentials(openstack: Client) -> None:
+    rules = json.dumps([{"service": "compute", "method": "GET", "path": "/v2.1/servers"}])
+    made = openstack(f"application credential create --secret s --role reader --access-rules '{rules}' robot")
     assert (made["Name"], made["Secret"]) == ("robot", "s")
     assert [one["Name"] for one in openstack("application credential list")] == ["robot"]
+    assert openstack("application credential show robot")["Name"] == "robot"
     openstack.text("application credential delete robot")
+    rule = openstack("access rule list")[0]["ID"]
+    assert (
+        openstack(f"access rule show {rule}")["Path" if "Path" in openstack(f"access rule show {rule}") else "path"]
+        == "/v2.1/servers"
+    )
+    openstack.text(f"access rule delete {rule}")
 
 
-def test_limits_and_versions(openstack: Client) -> None:
+def test_trusts(openstack: Client) -> None:
+    openstack("user create --password secret trustee")
+    made = openstack("trust create --project admin --role reader --impersonate admin trustee")
+    assert openstack(f"trust show {made['id']}")["is_impersonation"] is True
+    assert [one["ID"] for one in openstack("trust list")] == [made["id"]]
+    openstack.text(f"trust delete {made['id']}")
+    openstack.text("user delete trustee")
+
+
+def test_policies(openstack: Client, tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text("{}")
+    made = openstack(f"policy create --type application/json {file}")
+    openstack.text(f"policy set --type text/plain {made['id']}")
+    assert openstack(f"policy show {made['id']}")["type"] == "text/plain"
+    assert made["id"] in {one["ID"] for one in openstack("policy list")}
+    openstack.text(f"policy delete {made['id']}")
+
+
+def test_limits(openstack: Client) -> None:
+    registered = openstack("registered limit create --service glance --default-limit 5 --description d image_count")
+    openstack.text(f"registered limit set --default-limit 7 {registered['id']}")
+    assert openstack(f"registered limit show {registered['id']}")["default_limit"] == 7
+    assert registered["id"] in {one["ID"] for one in openstack("registered limit list")}
+    made = openstack("limit create --project admin --service glance --resource-limit 3 image_count")
+    openstack.text(f"limit set --resource-limit 4 {made['id']}")
+    assert openstack(f"limit show {made['id']}")["resource_limit"] == 4
+    assert made["id"] in {one["ID"] for one in openstack("limit list")}
+    openstack.text(f"limit delete {made['id']}")
+    openstack.text(f"registered limit delete {registered['id']}")
+
+
+def test_oauth1(openstack: Client) -> None:
+    consumer = openstack("consumer create --description d")
+    openstack.text(f"consumer set --description e {consumer['id']}")
+    assert openstack(f"consumer show {consumer['id']}")["description"] == "e"
+    assert consumer["id"] in {one["ID"] for one in openstack("consumer list")}
+    keys = f"--consumer-key {consumer['id']} --consumer-secret {consumer['secret']}"
+    request = openstack(f"request token create {keys} --project admin")
+    pin = openstack(f"request token authorize --request-key {request['id']} --role reader")["oauth_verifier"]
+    given = f"--request-key {request['id']} --request-secret {request['secret']} --verifier {pin}"
+    assert openstack(f"access token create {keys} {given}")["id"]
+    openstack.text(f"consumer delete {consumer['id']}")
+
+
+def test_versions(openstack: Client) -> None:
     assert {one["Service Type"] for one in openstack("versions show")} == {
         "identity", "image", "placement", "compute", "network",
     }  # fmt: skip
@@ -122,6 +248,7 @@ def test_federation(openstack: Client, tmp_path: Path) -> None:
     assert [one["ID"] for one in openstack("mapping list")] == ["people"]
     assert openstack("mapping show people")["rules"][0]["remote"] == [{"type": "sub"}]
     assert openstack("federation protocol create --identity-provider acme --mapping people openid")["id"] == "openid"
+    openstack.text("federation protocol set --identity-provider acme --mapping people openid")
     assert openstack("federation protocol show --identity-provider acme openid")["mapping"] == "people"
     assert [one["id"] for one in openstack("federation protocol list --identity-provider acme")] == ["openid"]
     sister = "--auth-url http://sister/auth --service-provider-url http://sister/acs"

@@ -77,7 +77,7 @@ def update_endpoint_group(
 ) -> dict[str, Any]:
     values = resources.wishes(body)
     if "filters" in values:
-        values["filters"] = {**group.filters, **msgspec.to_builtins(values["filters"])}
+        values["filters"] = {**group.filters, **msgspec.to_builtins(values["filters"] or {})}
     return {"endpoint_group": shown(request, resources.change(tx, caller, group, values))}
 
 

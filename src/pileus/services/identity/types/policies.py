@@ -85,7 +85,8 @@ class EndpointGroupUpdate(Body):
     __wrap__ = "endpoint_group"
 
     name: Name | Unset = UNSET
-    filters: EndpointFilters | Unset = UNSET
+    filters: EndpointFilters | Unset | None = UNSET
+    """None, as the openstack client writes it: they stay."""
     description: str | Unset | None = UNSET
 
 
