@@ -248,8 +248,10 @@ def test_federation(openstack: Client, tmp_path: Path) -> None:
     assert [one["ID"] for one in openstack("mapping list")] == ["people"]
     assert openstack("mapping show people")["rules"][0]["remote"] == [{"type": "sub"}]
     assert openstack("federation protocol create --identity-provider acme --mapping people openid")["id"] == "openid"
-    openstack.text("federation protocol set --identity-provider acme --mapping people openid")
-    assert openstack("federation protocol show --identity-provider acme openid")["mapping"] == "people"
+    openstack(f"mapping create --rules {rules} others")
+    # it is done, and then the client takes what it would show for its exit status
+    openstack.refused("federation protocol set --identity-provider acme --mapping others openid")
+    assert openstack("federation protocol show --identity-provider acme openid")["mapping"] == "others"
     assert [one["id"] for one in openstack("federation protocol list --identity-provider acme")] == ["openid"]
     sister = "--auth-url http://sister/auth --service-provider-url http://sister/acs"
     assert openstack(f"service provider create {sister} --enable sister")["sp_url"] == "http://sister/acs"
@@ -260,5 +262,5 @@ def test_federation(openstack: Client, tmp_path: Path) -> None:
     assert openstack("federation domain list") == []
     openstack.text("service provider delete sister")
     openstack.text("federation protocol delete --identity-provider acme openid")
-    openstack.text("mapping delete people")
+    openstack.text("mapping delete people others")
     openstack.text("identity provider delete acme")
