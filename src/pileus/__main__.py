@@ -123,6 +123,9 @@ def parser() -> Parser:
     doctor.add_argument("about", nargs="*", metavar="server ID-or-name", help="why a server does not answer")
     _command(commands, "audit", "compare rows, guests, disks, ports, OVN and allocations; say what does not agree")
 
+    trace = _command(commands, "trace", "what one request has done: its events, and its lines in the logs of all hosts")
+    trace.add_argument("request_id", metavar="REQUEST-ID", help="as X-Openstack-Request-Id and error messages give it")
+
     routes = _command(commands, "routes", "list the API's operations")
     routes.add_argument("--json", action="store_true", help="as a JSON list of service, method, path, action")
 
@@ -295,6 +298,20 @@ def _audit(given: argparse.Namespace) -> int:
     return findings.show(found)
 
 
+def _trace(given: argparse.Namespace) -> int:
+    from pileus.operate.trace import trace
+
+    with _patient(given) as patient:
+        lines, silent = trace(patient.db, patient.settings, given.request_id)
+    for line in lines:
+        sys.stdout.write(f"{line.at:27} {line.where:16} {line.text}\n")
+    if silent:
+        sys.stderr.write(f"pileus: nothing could be learnt from {len(silent)} hosts: {', '.join(silent[:5])}.\n")
+    if not lines:
+        sys.stderr.write(f"pileus: nothing is known of {given.request_id}.\n")
+    return 0 if lines and not silent else 1
+
+
 @contextmanager
 def _patient(given: argparse.Namespace) -> Iterator[Patient]:
     from pileus.doctor.patient import NoAnswer, Patient
@@ -464,6 +481,7 @@ _COMMANDS = {
     "status": _status,
     "doctor": _doctor,
     "audit": _audit,
+    "trace": _trace,
     "serve": _serve,
     "attend": _serve,
     "join": _join,

@@ -82,3 +82,9 @@ def of_resource(tx: Tx, resource_type: str, resource_id: str, limit: int = 1000)
     """Oldest first."""
     mine = (events.c.resource_type == resource_type) & (events.c.resource_id == resource_id)
     return tx.rows(Event, sa.select(events).where(mine).order_by(events.c.id).limit(limit))
+
+
+def of_request(tx: Tx, request_id: str, limit: int = 10_000) -> list[Event]:
+    """Of the request with that id, and of those that it caused; oldest first."""
+    mine = (events.c.request_id == request_id) | (events.c.global_request_id == request_id)
+    return tx.rows(Event, sa.select(events).where(mine).order_by(events.c.id).limit(limit))

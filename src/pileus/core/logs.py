@@ -1,15 +1,21 @@
-"""Structured logs: one line an event, on standard error. Secrets never reach them."""
+"""Structured logs: one line an event, on standard error. Secrets never reach them. And the files that they end in."""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Collection, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 _SECRET = ("password", "secret", "token", "authorization", "private_key", "user_data")
+
+LIMIT = 16 * 2**20
+"""Bytes of a log that is still written to; as many are kept of what came before."""
 
 
 def _hide(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -36,3 +42,30 @@ def configure(level: int = logging.INFO) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+
+
+def cap(log: Path) -> None:
+    """Keep the log below two times 16 MiB. It is open for appending, so it may be emptied under its writer."""
+    if not log.exists() or log.stat().st_size <= LIMIT:
+        return
+    try:
+        shutil.copyfile(log, _older(log))
+    except OSError:
+        pass  # on a full disk, room is worth more than an old log
+    os.truncate(log, 0)
+
+
+def _older(log: Path) -> Path:
+    return log.with_suffix(".log.1")
+
+
+def lines_with(log: Path, texts: Collection[str]) -> Iterator[str]:
+    """The lines of a log, and of what came before it, with any of the texts; the oldest first."""
+    wanted = [text.encode() for text in texts]
+    for file in (_older(log), log):
+        if not file.exists():
+            continue
+        with file.open("rb") as lines:
+            for line in lines:
+                if any(text in line for text in wanted):
+                    yield line.decode(errors="replace").rstrip()

@@ -63,7 +63,7 @@ def run(given: argparse.Namespace) -> None:
         way.keep_certified(agent.control)
     server = uvicorn.Server(
         uvicorn.Config(
-            console.make_app(hosts, way.proof),
+            console.make_app(hosts, way.proof, given.state_dir / "log" / "agent.log"),
             loop="uvloop",
             http=way.protocol,
             ssl_context_factory=way.ssl_context_factory,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import structlog
@@ -157,7 +158,8 @@ class Agent:
 
     def _fail(self, guest_id: str, guest: GuestSpec | None, reason: str) -> None:
         """Remember why; the same generation is not tried again by itself, a removal is."""
-        log.warning("a guest could not be brought to its spec", guest=guest_id, reason=reason)
+        cause = guest.request_id if guest else None
+        log.warning("a guest could not be brought to its spec", guest=guest_id, reason=reason, request_id=cause)
         if guest is not None:
             self._faults[guest_id] = (guest.generation, reason)
 
@@ -181,7 +183,8 @@ class Agent:
             return False
         self._busy[guest.id] = step.verb
         self._changed.set()
-        self._do(step, guest)
+        with told(guest.id, guest.request_id, step.verb):
+            self._do(step, guest)
         self._note(guest.id, after(step, guest, done))
         self._look()
         return True
@@ -201,7 +204,8 @@ class Agent:
 
     def _remove(self, guest_id: str) -> None:
         self._busy[guest_id] = "removing"
-        self.host.remove(guest_id)
+        with told(guest_id, self.page.spec.leaving.get(guest_id) if self.page.spec else None, "remove"):
+            self.host.remove(guest_id)
         with self._lock:
             self.page.done.pop(guest_id, None)
             self._faults.pop(guest_id, None)
@@ -301,3 +305,12 @@ class Agent:
             step=self._busy.get(guest.id),
             vnc_port=seen.vnc_port if seen else None,
         )
+
+
+@contextmanager
+def told(guest_id: str, request_id: str | None, step: str) -> Iterator[None]:
+    """A line in the log when the step is done; lines that others write meanwhile bear the request's id too."""
+    began = time.monotonic()
+    with structlog.contextvars.bound_contextvars(guest=guest_id, request_id=request_id):
+        yield
+        log.info("step done", step=step, ms=round((time.monotonic() - began) * 1000))

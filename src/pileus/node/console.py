@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import falcon
 import falcon.asgi
 
+from pileus.core import logs
 from pileus.node.client import TOKEN_HEADER
 from pileus.node.host import Host
 
+MAX_LINES = 10_000
+MIN_TEXT = 8
 MAX_LOG = 1 << 20
 """Bytes of a console log that one read gives at most, whatever the guest has printed."""
 
@@ -43,6 +48,20 @@ class MetadataAsked:
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
         _check(req, self._token)
         resp.media = _host(self._hosts, host).metadata_asked(guest_id)
+
+
+class Log:
+    """GET /{host}/log?text=TEXT -> the lines of the agent's log with the text, as a JSON list."""
+
+    def __init__(self, log: Path, token: str | None) -> None:
+        self._log, self._token = log, token
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str) -> None:
+        _check(req, self._token)
+        text = req.get_param("text") or ""
+        if len(text) < MIN_TEXT:
+            raise falcon.HTTPBadRequest(title=f"text needs at least {MIN_TEXT} characters.")
+        resp.media = await asyncio.to_thread(lambda: list(islice(logs.lines_with(self._log, [text]), MAX_LINES)))
 
 
 class Vnc:
@@ -96,10 +115,11 @@ def _host(hosts: Mapping[str, Host], name: str) -> Host:
     return hosts[name]
 
 
-def make_app(hosts: Mapping[str, Host], token: str | None) -> Any:
+def make_app(hosts: Mapping[str, Host], token: str | None, log: Path) -> Any:
     """For all hosts of one agent process: a real one has one, a simulating one may have many."""
     app: Any = falcon.asgi.App()
     app.add_route("/{host}/guests/{guest_id}/console-log", ConsoleLog(hosts, token))
     app.add_route("/{host}/guests/{guest_id}/metadata-requests", MetadataAsked(hosts, token))
+    app.add_route("/{host}/log", Log(log, token))
     app.add_route("/{host}/guests/{guest_id}/vnc", Vnc(hosts, token))
     return app

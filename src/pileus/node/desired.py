@@ -21,6 +21,7 @@ The control plane keeps no token, only its hash; with that hash (`proof`) as X-P
 with a certificate wants to see the control plane's:
 
     GET       {agent_url}/guests/{guest}/console-log?limit=BYTES -> the log's last bytes
+    GET       {agent_url}/log?text=TEXT -> JSON list of the lines of the agent's log with the text, such as a request's id
     GET       {agent_url}/guests/{guest}/metadata-requests -> JSON list of the last ones: time, path, status
     WebSocket {agent_url}/guests/{guest}/vnc                     the guest's screen
 """
@@ -124,6 +125,8 @@ class GuestSpec(msgspec.Struct, kw_only=True, frozen=True):
     properties: dict[str, str] = {}
     """hw_* of image and flavor: hw_disk_bus, hw_vif_model, hw_machine_type, hw_video_model, ..."""
     documents: Documents | None = None
+    request_id: str | None = None
+    """Of the request that changed it last: for the host's log."""
 
 
 class Documents(msgspec.Struct, kw_only=True, frozen=True):
@@ -160,6 +163,8 @@ class HostSpec(msgspec.Struct, kw_only=True, frozen=True):
     revision: int
     guests: tuple[GuestSpec, ...] = ()
     metadata_ports: tuple[MetadataPort, ...] = ()
+    leaving: dict[str, str] = {}
+    """Guests that are to be removed -> the id of the request that asked for it, for the host's log."""
     status_interval: float = 60.0
     """Seconds between two reports that say nothing new. That the host lives, it says by asking for its spec."""
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from pileus.core import logs
+
 log = structlog.get_logger("pileus.serve")
 
 
@@ -52,7 +54,9 @@ class Child:
         )
 
     def look(self) -> None:
-        """Start it again where it has ended."""
+        """Start it again where it has ended, and keep its log small."""
+        if self._log_file is not None:
+            logs.cap(self._log_file)
         if self._process is not None and self._process.poll() is not None:
             log.error(f"{self.name} ended and is started again", code=self._process.returncode)
             self.start()

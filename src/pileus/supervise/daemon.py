@@ -1,16 +1,15 @@
 """A daemon: how it is started, how one sees that it answers, what it said last."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pileus.core import logs
 from pileus.supervise import process
 
-LOG_LIMIT = 16 * 2**20
 LAST_WORDS = 2000
 
 _IN_PRIVATE_VIEW = """
@@ -67,14 +66,7 @@ class Daemon:
         return (text.partition("\n")[2] if size > LAST_WORDS else text).strip()
 
     def cap_log(self) -> None:
-        """Keep the log below two times 16 MiB. It is open for appending, so it may be emptied under the daemon."""
-        if not self.log.exists() or self.log.stat().st_size <= LOG_LIMIT:
-            return
-        try:
-            shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
-        except OSError:
-            pass  # on a full disk, room is worth more than an old log
-        os.truncate(self.log, 0)
+        logs.cap(self.log)
 
     def _make_mount_points(self, state_dir: Path) -> None:
         """Mounts hide what they cover, but need a place; places made for them are noted, for the purge to remove."""

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -81,7 +82,7 @@ async def talk(url: str, **options: Any) -> tuple[bytes, bytes]:
 
 def test_a_console_is_seen_and_typed_into_through_the_api() -> None:
     cloud = Cloud()
-    with echo() as vnc, listening(console.make_app({HOST: Guests(vnc)}, proof(HOST_TOKEN))) as agent:  # type: ignore[dict-item]
+    with echo() as vnc, listening(console.make_app({HOST: Guests(vnc)}, proof(HOST_TOKEN), Path("/dev/null"))) as agent:  # type: ignore[dict-item]
         host = cloud.host(agent_url=f"http://127.0.0.1:{agent}/{HOST}")
         server_id = cloud.active(host)["id"]
         output = cloud.act(server_id, "os-getConsoleOutput", {"length": 2}).json()["output"]

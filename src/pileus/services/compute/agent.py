@@ -22,9 +22,12 @@ MAX_LOG = 1 << 20
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 
 
-def get(place: Place, tls: Path, what: str, **parameters: int) -> httpx.Response:
-    """What the agent of a guest's host answers; `tls` is the folder of our certificates. Raises httpx.HTTPError, OSError."""
-    url = f"{place.url}/guests/{place.guest_id}/{what}"
+def get(place: Place, tls: Path, what: str, **parameters: int | str) -> httpx.Response:
+    """What the agent of a host, or of a guest's host, answers; `tls` is the folder of our certificates.
+
+    Raises httpx.HTTPError, OSError.
+    """
+    url = f"{place.url}/guests/{place.guest_id}/{what}" if place.guest_id else f"{place.url}/{what}"
     headers = {TOKEN_HEADER: place.proof}
     if not place.url.startswith("https:"):
         return httpx.get(url, params=parameters, headers=headers, timeout=_TIMEOUT).raise_for_status()

@@ -15,6 +15,7 @@ from pileus.core.errors import BadRequest, Conflict, Unauthorized
 from pileus.services.compute.rules import hosts
 from pileus.services.compute.store import console as store
 from pileus.services.compute.store import host_spec as spec_store
+from pileus.services.compute.store import hosts as host_store
 from pileus.services.compute.store import servers as server_store
 from pileus.services.compute.store.console import ConsoleTokenRow
 from pileus.services.compute.store.servers import ServerRow
@@ -30,6 +31,7 @@ class Place(msgspec.Struct):
     url: str
     proof: str
     guest_id: str
+    """Empty: of the host itself."""
     host: str
 
 
@@ -37,9 +39,13 @@ def place_of(tx: Tx, server: ServerRow) -> Place:
     """Raises Conflict while the server has no host."""
     if server.host is None or server.launched_at is None:
         raise Conflict(f"Instance {server.id} is not ready: its console is there when its host has started it.")
-    spec = spec_store.host_spec_row(tx, server.host)
-    proof = spec.token_hash if spec else ""
+    proof = spec_store.token_hash(tx, server.host)
     return Place(hosts.host_of(tx, server.host).agent_url, proof, server.id, server.host)
+
+
+def places_of_hosts(tx: Tx) -> list[Place]:
+    """Every host's agent."""
+    return [Place(row.agent_url, spec_store.token_hash(tx, row.name), "", row.name) for row in host_store.find(tx)]
 
 
 def new_token(tx: Tx, caller: Caller, server: ServerRow, kind: str) -> str:

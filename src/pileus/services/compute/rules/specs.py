@@ -74,13 +74,16 @@ def host_spec(tx: Tx, host: str) -> HostSpec:
     row = store.host_spec_row(tx, host)
     if row is None:
         raise NotFound(f"Host '{host}' is not known.")
-    servers = [server for server in server_store.servers_on_host(tx, host) if server.task_state != states.DELETING]
+    everything = server_store.servers_on_host(tx, host)
+    servers = [server for server in everything if server.task_state != states.DELETING]
+    leaving = {each.id: each.action.request_id for each in everything if each not in servers and each.action}
     ports = network.ports_of_devices(tx, [server.id for server in servers])
     return HostSpec(
         host=host,
         revision=row.revision,
         guests=tuple(guest_spec(server, ports.get(server.id, ())) for server in servers),
         metadata_ports=tuple(network.metadata_ports(tx, host)),
+        leaving=leaving,
     )
 
 
@@ -100,7 +103,10 @@ def newer_spec(db: Database, host: str, seen: int) -> HostSpec | None:
 
 
 def _digest(spec: HostSpec) -> str:
-    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(spec, revision=0), order="sorted")).hexdigest()
+    """Of what the host acts on: that an action has ended changes nothing for it."""
+    guests = tuple(msgspec.structs.replace(guest, request_id=None) for guest in spec.guests)
+    bare = msgspec.structs.replace(spec, revision=0, guests=guests, leaving={})
+    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
 
 
 def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestSpec:
@@ -143,6 +149,7 @@ def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestS
         rebuilds=server.rebuilds,
         properties=properties,
         documents=documents.build(server, ordered),
+        request_id=server.action.request_id if server.action else None,
     )
 
 

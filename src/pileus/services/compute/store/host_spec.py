@@ -25,6 +25,11 @@ def hosts(tx: Tx) -> set[str]:
     return set(tx.scalars(sa.select(host_specs.c.host)))
 
 
+def token_hash(tx: Tx, host: str) -> str:
+    """Empty for a host that has none."""
+    return str(tx.scalar(sa.select(host_specs.c.token_hash).where(host_specs.c.host == host)) or "")
+
+
 def row_of_token(tx: Tx, token_hash: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.token_hash == token_hash))
 
