@@ -259,16 +259,17 @@ def main() -> int:
     parser.add_argument("--venv", type=Path, required=True)
     parser.add_argument("--sim", dest="modes", action="append_const", const="sim")
     parser.add_argument("--real", dest="modes", action="append_const", const="real")
+    parser.add_argument("--rbac", dest="modes", action="append_const", const="rbac")
     parser.add_argument("--list", type=Path, help="instead of the lists of what passes")
     parser.add_argument("--out", type=Path, help="write test -> result as JSON")
     parser.add_argument("--concurrency", type=int, default=2)
     given = parser.parse_args()
     bad = 0
-    for mode in given.modes or ["sim", "real"]:
+    for mode in given.modes or ["sim", "rbac", "real"]:
         wanted = names(given.list or HERE / f"passing-{mode}.txt")
         folder = Path(tempfile.mkdtemp(prefix="pileus-tempest-run-"))
         began = time.monotonic()
-        with Cloud(mode) as cloud, files_on_the_web() as web:
+        with Cloud("real" if mode == "real" else "sim") as cloud, files_on_the_web() as web:
             configure(cloud, folder, web)
             found = run(given.venv.absolute(), folder, wanted, given.concurrency)
         if given.out:
