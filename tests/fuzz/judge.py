@@ -58,6 +58,8 @@ def _fits(shape: errors.Shape, value: Any, status: int) -> bool:
             return shape is errors.placement_shape and number == status and bool(message)
         case {"error": {"code": number, "message": str(message), "title": str()}}:
             return shape is errors.identity_shape and number == status and bool(message)
+        case {"error": str(word), "error_description": str(message)}:  # OAuth 2 (RFC 6749, 5.2)
+            return shape is errors.identity_shape and bool(word) and bool(message)
         case {"error": {"code": number, "message": str(message), "request_id": str()}}:
             return shape is errors.plain_shape and number == status and bool(message)
         case {**faults} if len(faults) == 1:
