@@ -24,10 +24,10 @@ def url() -> Iterator[str]:
         yield found
 
 
-def openstack(url: str, *words: str, **env: str) -> Any:
+def openstack(url: str, *words: str, shows: bool = False, **env: str) -> Any:
     """The JSON that a command prints, None where it prints nothing."""
     assert CLIENT is not None
-    shows = any(verb in words for verb in ("create", "list", "show", "issue"))
+    shows = shows or any(verb in words for verb in ("create", "list", "show", "issue"))
     command = [CLIENT, *words, *(["-f", "json"] if shows else [])]
     known = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
     done = subprocess.run(
@@ -63,3 +63,29 @@ def test_a_morning_of_an_administrator(url: str) -> None:
     openstack(url, "user", "delete", "dana")
     openstack(url, "project", "delete", "demo")
     assert [row["Name"] for row in openstack(url, "project", "list")] == ["admin"]
+
+
+def test_a_program_is_let_act_for_a_user(url: str) -> None:
+    """By OAuth 1, each step as the client makes it."""
+    consumer = openstack(url, "consumer", "create", "--description", "robot")
+    keys = ["--consumer-key", consumer["id"], "--consumer-secret", consumer["secret"]]
+    asked = openstack(url, "request", "token", "create", *keys, "--project", "admin")
+    request = ["--request-key", asked["id"]]
+    allowed = openstack(url, "request", "token", "authorize", *request, "--role", "member", shows=True)
+    got = openstack(
+        url,
+        *("access", "token", "create", *keys, *request, "--request-secret", asked["secret"]),
+        *("--verifier", allowed["oauth_verifier"]),
+    )
+    assert len(got["key"]) == 32
+    assert got["secret"] not in (asked["secret"], consumer["secret"])
+    openstack(url, "consumer", "delete", consumer["id"])
+
+
+def test_keys_for_ec2_and_seeds(url: str) -> None:
+    keys = openstack(url, "ec2", "credentials", "create", "--project", "admin")
+    assert [row["Access"] for row in openstack(url, "ec2", "credentials", "list")] == [keys["access"]]
+    openstack(url, "ec2", "credentials", "delete", keys["access"])
+    made = openstack(url, "credential", "create", "--type", "totp", "admin", "GEZDGNBVGY3TQOJQ")
+    assert made["blob"] == "GEZDGNBVGY3TQOJQ"
+    openstack(url, "credential", "delete", made["id"])

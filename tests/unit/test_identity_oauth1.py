@@ -140,6 +140,7 @@ def test_refusals(identity: Identity) -> None:
     assert consumer.ask(identity.project_id, timestamp="1600000000").status_code == 401
     assert consumer.ask(identity.project_id, timestamp="soon").status_code == 401
     assert consumer.ask(identity.project_id, signature_method=SIGNATURE_PLAINTEXT).status_code == 400
+    assert consumer.ask(identity.project_id, client_key="no\x00body").status_code == 400
     assert consumer.ask("nowhere").status_code == 404
     assert identity.call("POST", "/OS-OAUTH1/request_token", token=None).status_code == 400
     assert consumer.log_in("nothing", "at all").status_code == 401

@@ -90,6 +90,7 @@ def test_a_secret_in_the_form(identity: Identity, client: dict[str, Any]) -> Non
         (f"{GRANT}&{GRANT}", "invalid_request"),
         ("x=" + "&x=".join("y" * 30), "invalid_request"),
         ("%ff%fe", "invalid_request"),
+        (f"{GRANT}&client_id=%00", "invalid_request"),
     ],
 )
 def test_requests_that_are_none(identity: Identity, form: str, error: str) -> None:
@@ -104,6 +105,7 @@ def test_clients_that_are_none(identity: Identity, client: dict[str, Any]) -> No
         ask(identity, GRANT),
         ask(identity, GRANT, **basic(client["id"], "wrong")),
         ask(identity, GRANT, **basic("nobody", "wrong")),
+        ask(identity, GRANT, **basic("no\x00body", "wrong")),
         ask(identity, GRANT, Authorization="Basic ???"),
         ask(identity, f"{GRANT}&client_id={identity.user_id}"),
     ]

@@ -68,6 +68,8 @@ def _fields(form: bytes) -> Mapping[str, str]:
     except (ValueError, UnicodeDecodeError):
         raise Refused("invalid_request", "The body must be a form.") from None
     found = dict(pairs)
+    if "%00" in form.decode():
+        raise Refused("invalid_request", "The form has a NUL character (%00).")
     if len(found) != len(pairs):
         raise Refused("invalid_request", "A parameter is there more than once.")
     grant = found.get("grant_type")
@@ -85,6 +87,8 @@ def _client(request: Request, fields: Mapping[str, str]) -> Client:
             client_id, _, secret = base64.b64decode(text, validate=True).decode().partition(":")
         except (binascii.Error, ValueError):
             raise _unknown_client() from None
+        if "\x00" in client_id:
+            raise _unknown_client()
         return Client(client_id, secret)
     return Client(fields.get("client_id", ""), fields.get("client_secret"), request.certificate)
 

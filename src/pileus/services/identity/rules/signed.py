@@ -41,7 +41,7 @@ class Signed(msgspec.Struct, rename=lambda name: f"oauth_{name}"):
 
 
 def read(request: Request) -> Signed:
-    """Raises BadRequest for a header that is none of OAuth 1, Unauthorized for one that is too old."""
+    """Raises BadRequest for a header that is none of OAuth 1, or signed in a way that is not taken."""
     from oauthlib.oauth1.rfc5849.utils import parse_authorization_header, unescape
 
     header = request.headers.get("authorization", "")
@@ -50,6 +50,8 @@ def read(request: Request) -> Signed:
         signed = msgspec.convert(found, Signed)
     except (ValueError, msgspec.ValidationError):
         raise BadRequest("The Authorization header must be one of OAuth 1.0 (RFC 5849), with its parameters.") from None
+    if any("\x00" in value for value in found.values()):
+        raise BadRequest("The Authorization header has a NUL character (%00).")
     if signed.signature_method not in METHODS or signed.version != "1.0":
         raise BadRequest(f"The signature must be of OAuth 1.0 and one of {', '.join(METHODS)}.")
     return signed
