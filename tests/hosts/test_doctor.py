@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pileus.node.vm import tap_name
 from tests.hosts.supervise_host import own_network, own_state
 from tests.support.command import Command, links, processes_of, until
 from tests.support.user import User
@@ -127,7 +128,7 @@ def test_somebody_paused_the_guest(ward: Ward) -> None:
 
 
 def test_somebody_unplugged_the_guest(ward: Ward) -> None:
-    tap = f"tap{ward.port[:11]}"
+    tap = tap_name(ward.server, ward.port)
     ward.vsctl("del-port", "br-int", tap)
     until(lambda: not ward.answers())
     said = ward.explained(1)

@@ -16,6 +16,7 @@ from tests.unit.test_diff import nic, spec
 
 pytestmark = pytest.mark.real
 GUEST = "5b1e4a9a-2a0e-4f2f-9c39-3f6f2a1d7e01"
+OTHER = "e7c01a9a-2a0e-4f2f-9c39-3f6f2a1d7e01"
 PORT = "0a2b4c6d-1111-4222-8333-444455556666"
 NETWORK = "9f1b4a9a-2a0e-4f2f-9c39-3f6f2a1d7e02"
 
@@ -53,6 +54,7 @@ def host(state_dir: Path) -> Iterator[LibvirtHost]:
     made = LibvirtHost(place, lambda image_id: (_ for _ in ()).throw(AssertionError(image_id)), leave)
     yield made
     made.remove(GUEST)
+    made.remove(OTHER)
     made.close()
 
 
@@ -97,6 +99,27 @@ def test_a_guest_s_life(host: LibvirtHost) -> None:
     host.remove(GUEST)
     host.remove(GUEST)
     assert GUEST not in host.see()
+
+
+def test_a_guest_that_keeps_a_nic_loses_its_network_at_once(host: LibvirtHost, state_dir: Path) -> None:
+    """A machine in its BIOS hears no request to unplug: its port is free all the same, and it is asked again."""
+    host.ensure_disk(BASE)
+    host.start(BASE)
+    host.detach_nic(BASE, PORT)
+    until(lambda: host.see()[GUEST].nics == ())
+    assert host.see()[GUEST].leaving == (PORT,)
+    assert ovs.vsctl(state_dir, "list-ports", "br-int") == ""
+    host.release_nic(GUEST, PORT)
+    assert host.see()[GUEST].leaving == (PORT,)
+    other = msgspec.structs.replace(BASE, id=OTHER, domain_name="instance-00000002", nics=())
+    host.ensure_disk(other)
+    host.start(other)
+    host.attach_nic(other, nic(PORT))
+    assert host.see()[OTHER].nics == (PORT,)
+    host.remove(OTHER)
+    host.pause(BASE)
+    host.destroy(BASE)
+    assert host.see()[GUEST].nics == host.see()[GUEST].leaving == ()
 
 
 def test_what_survives_a_lost_agent(host: LibvirtHost) -> None:

@@ -15,6 +15,7 @@ from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, Hos
 from pileus.node.host import Seen
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
+from tests.support.command import until
 from tests.unit.test_diff import nic, spec
 
 
@@ -94,6 +95,21 @@ class Bench:
         self.knobs.write_bytes(msgspec.json.encode(knobs))
 
 
+class SlowEye:
+    """What it saw first it tells late."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+        self.has_looked, self.tells = threading.Event(), threading.Event()
+
+    def see(self) -> dict[str, Seen]:
+        seen = self._host.see()
+        if not self.has_looked.is_set():
+            self.has_looked.set()
+            self.tells.wait(10)
+        return seen
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
@@ -154,6 +170,41 @@ def test_what_nobody_wants_is_removed_even_if_it_was_never_known(bench: Bench) -
     bench.host.define(spec(id="stray"))
     control.want(spec(id="a", generation=1))
     control.until(lambda: "stray" in control.gone)
+
+
+def test_a_guest_that_keeps_a_nic_holds_up_nobody(bench: Bench) -> None:
+    control = bench.control
+    control.want(spec(id="a", generation=1, nics=(nic("p1"),)), spec(id="b", generation=1))
+    control.until(lambda: (control.state("a"), control.state("b")) == (("running", 1), ("running", 1)))
+    bench.turn(keep_nics=True)
+    control.want(spec(id="a", generation=2), spec(id="b", generation=2, nics=(nic("p1"),)))
+    control.until(lambda: (control.state("a"), control.state("b")) == (("running", 2), ("running", 2)))
+    assert (control.guests["a"].wired, control.guests["b"].wired) == ((), ("p1",))
+    assert bench.host.see()["a"].leaving == ("p1",)
+    bench.turn()
+    bench.agent.stop()
+    bench.agent = bench.make()
+    until(lambda: bench.host.see()["a"].leaving == ())
+
+
+def test_an_old_picture_of_the_host_does_not_replace_a_newer_one(bench: Bench) -> None:
+    """A look that began before a NIC was plugged and ends after it: the NIC must not be plugged once more."""
+    control = bench.control
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    bench.agent.stop()
+    slow = SlowEye(bench.host)
+    agent = Agent(slow, control, Ledger(bench.directory))  # type: ignore[arg-type]
+    first, second = threading.Thread(target=agent._look), threading.Thread(target=agent._look)
+    first.start()
+    assert slow.has_looked.wait(10)
+    bench.host.attach_nic(spec(id="a"), nic("p1"))
+    second.start()
+    second.join(0.2)
+    slow.tells.set()
+    first.join()
+    second.join()
+    assert agent._seen["a"].nics == ("p1",)
 
 
 def test_a_crash_is_reported(bench: Bench) -> None:

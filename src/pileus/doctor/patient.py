@@ -68,7 +68,7 @@ class Patient:
         from pileus.node.sim import kept_guests
 
         return {
-            guest_id: Guest(guest_id, kept.spec.domain_name, kept.guest.state, kept.guest.nics)
+            guest_id: Guest(guest_id, kept.spec.domain_name, kept.guest.state, kept.guest.nics + kept.guest.leaving)
             for host in self.settings.own_hosts
             for guest_id, kept in kept_guests(self.state_dir / "sim" / host / "guests").items()
         }
@@ -85,7 +85,8 @@ class Patient:
             found = {}
             for domain in connection.listAllDomains():
                 xml = domain.XMLDesc()
-                guest = Guest(domain.UUIDString(), domain.name(), state_of(domain), vm.read_live(xml).nics, _disks(xml))
+                nics = tuple(vm.taps(xml))
+                guest = Guest(domain.UUIDString(), domain.name(), state_of(domain), nics, _disks(xml))
                 found[guest.id] = guest
         return found
 

@@ -37,6 +37,7 @@ class Agent:
         self.host, self.control, self.ledger = host, control, ledger
         self.page = ledger.load()
         self._lock = threading.RLock()
+        self._looking = threading.Lock()
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="guest")
@@ -52,6 +53,7 @@ class Agent:
 
     def start(self) -> None:
         self.host.watch(self._changed.set)
+        self._look()
         self.act()
         for target in (self._fetch, self._report):
             thread = threading.Thread(target=target, name=target.__name__.strip("_"), daemon=True)
@@ -101,16 +103,16 @@ class Agent:
         with self._lock:
             self.page.spec = spec
             self.ledger.save(self.page)
+        self._look()
         self.act()
 
     # act
 
     def act(self) -> None:
-        """Give each guest that is not as it should be to a worker."""
+        """Give each guest that is not as it should be, as it was last seen, to a worker."""
         spec = self.page.spec
         if spec is None:
             return
-        self._look()
         self.host.serve_metadata(spec.metadata_ports, spec.guests)
         wanted = {guest.id: guest for guest in spec.guests}
         with self._lock:
@@ -214,12 +216,22 @@ class Agent:
         self._look()
 
     def _look(self) -> None:
-        self._seen = self.host.see()
+        """One at a time, so that no picture replaces a newer one."""
+        with self._looking:
+            self._seen = self.host.see()
+
+    def _remind(self) -> None:
+        for guest_id, seen in self._seen.items():
+            for port_id in seen.leaving:
+                try:
+                    self.host.release_nic(guest_id, port_id)
+                except HostError as error:
+                    log.warning("a guest could not be asked to release a NIC", guest=guest_id, reason=str(error))
 
     # report
 
     def _report(self) -> None:
-        interval, last = 10.0, 0.0
+        interval, last, reminded = 10.0, 0.0, 0.0
         while not self._stop.is_set():
             due = last + interval
             self._changed.wait(max(0.0, min(due - time.monotonic(), self._looked + _LOOK - time.monotonic())))
@@ -236,6 +248,9 @@ class Agent:
                     last = time.monotonic()
                 interval = self.page.spec.status_interval if self.page.spec else interval
                 self.act()
+                if time.monotonic() >= reminded + _LOOK:
+                    self._remind()
+                    reminded = time.monotonic()
             except _AWAY as error:
                 log.debug("a report was not taken", reason=str(error))
                 self._full_due = True

@@ -22,6 +22,8 @@ class Seen(msgspec.Struct, kw_only=True):
     """Whether the hypervisor knows it; disks alone may be left without."""
     nics: tuple[str, ...] = ()
     """Port ids of the NICs that the domain has."""
+    leaving: tuple[str, ...] = ()
+    """Port ids of NICs that were detached and cut from their network, and that the guest has not released yet."""
     wired: tuple[str, ...] = ()
     """Port ids whose flows are in place."""
     vnc_port: int | None = None
@@ -63,9 +65,14 @@ class Host(Protocol):
     def suspend(self, guest: GuestSpec) -> None:
         """Memory to disk; the domain does not run any more."""
 
-    def attach_nic(self, guest: GuestSpec, nic: Nic) -> None: ...
+    def attach_nic(self, guest: GuestSpec, nic: Nic) -> None:
+        """One that is leaving has to be gone first."""
 
-    def detach_nic(self, guest: GuestSpec, port_id: str) -> None: ...
+    def detach_nic(self, guest: GuestSpec, port_id: str) -> None:
+        """Cut from its network when this returns. A running guest releases the device in its own time."""
+
+    def release_nic(self, guest_id: str, port_id: str) -> None:
+        """Ask a guest again to release a NIC that is leaving: one that boots, or is paused, does not hear it."""
 
     def remove(self, guest_id: str) -> None:
         """Nothing of the guest is left: domain, disks, NICs."""

@@ -19,9 +19,11 @@ _events_started = False
 
 
 class Libvirt:
-    def __init__(self, uri: str, wake: Callable[[], None]) -> None:
+    """`wake` is called when a domain's state has changed, `device_gone` with the domain's UUID when it released a device."""
+
+    def __init__(self, uri: str, wake: Callable[[], None], device_gone: Callable[[str], None]) -> None:
         _start_events()
-        self._uri, self._wake = uri, wake
+        self._uri, self._wake, self._device_gone = uri, wake, device_gone
         self._lock = threading.Lock()
         self._connection: Any = None
 
@@ -38,12 +40,16 @@ class Libvirt:
             connection = libvirt.open(self._uri)
             connection.setKeepAlive(*_KEEPALIVE)
             connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_event, None)
+            connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, self._on_device, None)
         except libvirt.libvirtError as error:
             raise HostError(f"libvirt does not answer at {self._uri}: {error}") from None
         return connection
 
     def _on_event(self, *_: Any) -> None:
         self._wake()
+
+    def _on_device(self, _: Any, domain: Any, *__: Any) -> None:
+        self._device_gone(domain.UUIDString())
 
     def domain(self, guest_id: str) -> Any:
         """The domain, or None."""

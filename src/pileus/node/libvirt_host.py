@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import msgspec
 import psutil
 import structlog
 
-from pileus.node import namespace, vm
+from pileus.node import namespace, ovs, vm
 from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
 from pileus.node.disk import Disks, Download
 from pileus.node.host import HostError, Seen
@@ -25,8 +26,7 @@ from pileus.node.ovs import WiredPorts
 log = structlog.get_logger("pileus.host")
 PATIENCE = 60.0
 """Seconds that a guest has to answer an ACPI request."""
-_ASK_AGAIN = 10.0
-_UNPLUG = 30.0
+_ASK_AGAIN = 5.0
 _STATES: dict[int, GuestState] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
     libvirt.VIR_DOMAIN_BLOCKED: "running",
@@ -60,17 +60,23 @@ class LibvirtHost:
     def __init__(self, place: Place, download: Download, leave_password: LeavePassword) -> None:
         self._place = place
         self._wake: Callable[[], None] = lambda: None
-        self._libvirt = Libvirt(place.libvirt_uri, self._woken)
+        self._libvirt = Libvirt(place.libvirt_uri, self._woken, self._device_gone)
         self._wired = WiredPorts(place.ovs, place.machine.bridge, self._woken)
         self._disks = Disks(place.state_dir, download)
         self._metadata = MetadataServers(
             namespace.Place(place.ovs, place.machine.bridge, place.namespaces, str(place.state_dir)), leave_password
         )
-        self._live: dict[str, tuple[int, vm.Live]] = {}
+        self._live: dict[str, tuple[tuple[int, int], vm.Live]] = {}
+        self._device_changes: dict[str, int] = {}
+        self._change_numbers = itertools.count(1)
         self._problems: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def _woken(self) -> None:
+        self._wake()
+
+    def _device_gone(self, guest_id: str) -> None:
+        self._devices_changed(guest_id)
         self._wake()
 
     def watch(self, wake: Callable[[], None]) -> None:
@@ -112,15 +118,21 @@ class LibvirtHost:
         state = state_of(domain)
         live = self._live_of(guest_id, domain)
         here = tuple(port for port in live.nics if port in wired) if state in _ALIVE else ()
-        return Seen(state=state, nics=live.nics, wired=here, vnc_port=live.vnc_port if state in _ALIVE else None)
+        vnc_port = live.vnc_port if state in _ALIVE else None
+        return Seen(state=state, nics=live.nics, leaving=live.leaving, wired=here, vnc_port=vnc_port)
 
     def _live_of(self, guest_id: str, domain: Any) -> vm.Live:
-        """From the domain's XML, which is read once a start."""
-        run = domain.ID()
+        """From the domain's XML, which is read once a start and once a change of its devices."""
+        stand = (domain.ID(), self._device_changes.get(guest_id, 0))
         known = self._live.get(guest_id)
-        if known is None or known[0] != run:
-            known = self._live[guest_id] = (run, vm.read_live(domain.XMLDesc()))
+        if known is None or known[0] != stand:
+            live = vm.read_live(domain.XMLDesc(), domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+            known = self._live[guest_id] = (stand, live)
         return known[1]
+
+    def _devices_changed(self, guest_id: str) -> None:
+        """What is being read at this moment is old already."""
+        self._device_changes[guest_id] = next(self._change_numbers)
 
     def ensure_disk(self, guest: GuestSpec) -> None:
         self._disks.ensure(guest)
@@ -143,8 +155,9 @@ class LibvirtHost:
     def _define(self, guest: GuestSpec) -> Any:
         folder, image = self._disks.folder(guest.id), self._disks.image(guest.root)
         xml = vm.domain_xml(guest, folder, image, self._place.machine)
-        self._live.pop(guest.id, None)
-        return self._libvirt.call(self._libvirt.connection.defineXML, xml)
+        domain = self._libvirt.call(self._libvirt.connection.defineXML, xml)
+        self._devices_changed(guest.id)
+        return domain
 
     def shut_down(self, guest: GuestSpec) -> None:
         domain = self._domain(guest)
@@ -176,26 +189,44 @@ class LibvirtHost:
 
     def attach_nic(self, guest: GuestSpec, nic: Nic) -> None:
         domain = self._domain(guest)
-        xml = ElementTree.tostring(vm.interface(nic, self._place.machine), encoding="unicode")
+        self._await_release(domain, guest.id, nic.port_id)
+        xml = ElementTree.tostring(vm.interface(guest.id, nic, self._place.machine), encoding="unicode")
         self._libvirt.call(domain.attachDeviceFlags, xml, self._affected(domain))
-        self._live.pop(guest.id, None)
+        self._devices_changed(guest.id)
+
+    def _await_release(self, domain: Any, guest_id: str, port_id: str) -> None:
+        """A NIC that comes back to the guest it was just detached from."""
+        deadline = time.monotonic() + PATIENCE
+        while port_id in self._live_of(guest_id, domain).leaving:
+            if time.monotonic() > deadline:
+                raise HostError(
+                    f"The guest did not release the interface of port {port_id}, which was detached from it, "
+                    f"within {PATIENCE:.0f} s; it may not support hot-unplug. A hard reboot helps."
+                )
+            self.release_nic(guest_id, port_id)
+            _until(lambda: port_id not in self._live_of(guest_id, domain).leaving, _ASK_AGAIN)
 
     def detach_nic(self, guest: GuestSpec, port_id: str) -> None:
+        """The configuration says that it is gone; what the domain has beyond it is leaving."""
         domain = self._domain(guest)
-        if self._libvirt.call(domain.isActive):
-            self._unplug(domain, guest, port_id)
-        self._live.pop(guest.id, None)
-        for xml in _interfaces(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), port_id):
-            self._libvirt.call(domain.detachDeviceFlags, xml, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        if port_id in vm.taps(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)):
+            self._libvirt.call(domain.detachDeviceAlias, vm.alias(port_id), libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        self._devices_changed(guest.id)
+        self.release_nic(guest.id, port_id)
 
-    def _unplug(self, domain: Any, guest: GuestSpec, port_id: str) -> None:
-        """The guest lets go of the device in its own time."""
-        for xml in _interfaces(domain.XMLDesc(), port_id):
-            self._libvirt.call(domain.detachDeviceFlags, xml, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-        if not _until(lambda: not _interfaces(domain.XMLDesc(), port_id), _UNPLUG):
-            raise HostError(
-                f"The guest did not release the interface of port {port_id} within {_UNPLUG:.0f} s; it may not support hot-unplug."
-            )
+    def release_nic(self, guest_id: str, port_id: str) -> None:
+        domain = self._libvirt.domain(guest_id)
+        if domain is None or not self._libvirt.call(domain.isActive):
+            return
+        tap = vm.taps(self._libvirt.call(domain.XMLDesc)).get(port_id)
+        if tap is None:
+            return
+        ovs.unplug(self._place.ovs, self._place.machine.bridge, tap)
+        try:
+            domain.detachDeviceAlias(vm.alias(port_id), libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except libvirt.libvirtError as error:
+            log.debug("a guest was asked for a NIC before and has not answered", guest=guest_id, reason=str(error))
+        self._devices_changed(guest_id)
 
     def remove(self, guest_id: str) -> None:
         domain = self._libvirt.domain(guest_id)
@@ -206,6 +237,7 @@ class LibvirtHost:
             self._libvirt.call(domain.undefineFlags, flags | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
         self._disks.remove(guest_id)
         self._live.pop(guest_id, None)
+        self._device_changes.pop(guest_id, None)
 
     def serve_metadata(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
         self._metadata.ensure(ports, guests)
@@ -270,15 +302,6 @@ def state_of(domain: Any) -> GuestState:
     if domain.hasManagedSaveImage():
         return "suspended"
     return "crashed" if reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED else "stopped"
-
-
-def _interfaces(xml: str, port_id: str) -> list[str]:
-    root = ElementTree.fromstring(xml)
-    return [
-        ElementTree.tostring(element, encoding="unicode")
-        for element in root.iterfind("./devices/interface")
-        if element.find(f"./virtualport/parameters[@interfaceid='{port_id}']") is not None
-    ]
 
 
 def _until(condition: Callable[[], bool], patience: float) -> bool:

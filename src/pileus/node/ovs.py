@@ -13,6 +13,8 @@ import structlog
 from ovs import poller
 from ovs.db import idl
 
+from pileus.node.host import HostError
+
 log = structlog.get_logger("pileus.ovs")
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 GUARD_INTERVAL = 10.0
@@ -75,6 +77,14 @@ class WiredPorts:
         if ports != self._guarded or (ports and time.monotonic() >= self._guard_due):
             refuse_router_advertisements(self._switch, ports)
             self._guarded, self._guard_due = ports, time.monotonic() + GUARD_INTERVAL
+
+
+def unplug(connection: str, bridge: str, tap: str) -> None:
+    """Take a tap out of the bridge, if it is in it. Raises HostError."""
+    command = ["ovs-vsctl", f"--db={connection}", "--timeout=10", "--if-exists", "del-port", bridge, tap]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise HostError(f"ovs-vsctl del-port {tap} failed: {done.stderr.strip() or done.returncode}")
 
 
 def refuse_router_advertisements(switch: str, ports: Iterable[int]) -> None:

@@ -1,7 +1,8 @@
 """A simulated host: the same verbs in memory, with failure knobs.
 
 The knobs stand in a JSON file that is read at each step, so that a test turns them while the agent runs:
-{"slow": seconds a step takes, "fail_at": {"start": "the text of the fault"}, "vanish": true, "lie": "running"}.
+{"slow": seconds a step takes, "fail_at": {"start": "the text of the fault"}, "keep_nics": true, "vanish": true,
+"lie": "running"}.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Seconds that every step takes."""
     fail_at: dict[str, str] = {}
     """Verb -> the fault that it ends with."""
+    keep_nics: bool = False
+    """Guests do not release the NICs that are detached."""
     vanish: bool = False
     """The host does not see its guests any more."""
     lie: GuestState | None = None
@@ -32,6 +35,7 @@ class Guest(msgspec.Struct, kw_only=True):
     state: GuestState = "building"
     has_domain: bool = False
     nics: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
     disk: str | None = None
     """The image's hash, and how often the disk was made."""
     disks_made: int = 0
@@ -121,11 +125,23 @@ class SimulatedHost:
 
     def attach_nic(self, guest: GuestSpec, nic: Nic) -> None:
         with self._step("attach_nic", guest) as held:
+            if nic.port_id in held.leaving:
+                raise HostError(f"The guest has not released the interface of port {nic.port_id} yet.")
             held.nics = (*held.nics, nic.port_id)
 
     def detach_nic(self, guest: GuestSpec, port_id: str) -> None:
         with self._step("detach_nic", guest) as held:
             held.nics = tuple(nic for nic in held.nics if nic != port_id)
+            if self.knobs().keep_nics and held.state in ("running", "paused"):
+                held.leaving = (*held.leaving, port_id)
+
+    def release_nic(self, guest_id: str, port_id: str) -> None:
+        if self.knobs().keep_nics:
+            return
+        with self._lock:
+            held = self._guests[guest_id]
+            held.leaving = tuple(nic for nic in held.leaving if nic != port_id)
+            self._keep(guest_id)
 
     def remove(self, guest_id: str) -> None:
         with self._lock:
@@ -188,11 +204,14 @@ class SimulatedHost:
 
     def _set(self, held: Guest, state: GuestState) -> None:
         held.state, held.has_domain = state, True
+        if state not in ("running", "paused"):
+            held.leaving = ()
 
     def _seen(self, guest: Guest, lie: GuestState | None) -> Seen:
         state = lie or guest.state
         alive = state in ("running", "paused")
-        return Seen(state=state, has_domain=guest.has_domain, nics=guest.nics, wired=guest.nics if alive else ())
+        wired = guest.nics if alive else ()
+        return Seen(state=state, has_domain=guest.has_domain, nics=guest.nics, leaving=guest.leaving, wired=wired)
 
     def _step(self, verb: str, guest: GuestSpec) -> _Step:
         return _Step(self, verb, guest)

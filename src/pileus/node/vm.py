@@ -68,7 +68,7 @@ def _devices(devices: ET.Element, guest: GuestSpec, folder: Path, image: Path, m
     if guest.config_drive:
         _disk(devices, folder / "config.iso", names.next("ide"), "ide", device="cdrom", kind="raw")
     for nic in guest.nics:
-        devices.append(interface(nic, machine))
+        devices.append(interface(guest.id, nic, machine))
     serial = ET.SubElement(devices, "serial", type="pty")
     ET.SubElement(serial, "log", file=str(folder / "console.log"), append="on")
     ET.SubElement(serial, "target", port="0")
@@ -81,44 +81,65 @@ def _devices(devices: ET.Element, guest: GuestSpec, folder: Path, image: Path, m
     ET.SubElement(devices, "memballoon", model="virtio")
 
 
-def interface(nic: Nic, machine: Machine) -> ET.Element:
+def interface(guest_id: str, nic: Nic, machine: Machine) -> ET.Element:
     """One NIC; libvirt makes its tap, puts it into the integration bridge and names the port to OVN."""
     element = ET.Element("interface", type="bridge")
     ET.SubElement(element, "mac", address=nic.mac)
     ET.SubElement(element, "source", bridge=machine.bridge)
     port = ET.SubElement(element, "virtualport", type="openvswitch")
     ET.SubElement(port, "parameters", interfaceid=nic.port_id)
-    ET.SubElement(element, "target", dev=tap_name(nic.port_id))
+    ET.SubElement(element, "target", dev=tap_name(guest_id, nic.port_id))
     ET.SubElement(element, "model", type=nic.model)
     if nic.model == "virtio" and machine.userspace_datapath:
         driver = ET.SubElement(element, "driver", name="qemu")
         ET.SubElement(driver, "host", _OFF | {"mrg_rxbuf": "off"})
         ET.SubElement(driver, "guest", {name: value for name, value in _OFF.items() if name != "gso"})
     ET.SubElement(element, "mtu", size=str(nic.mtu))
-    ET.SubElement(element, "alias", name=f"ua-{nic.port_id}")
+    ET.SubElement(element, "alias", name=alias(nic.port_id))
     return element
 
 
-def tap_name(port_id: str) -> str:
-    """At most 15 characters, as the kernel has it."""
-    return f"tap{port_id[:11]}"
+def alias(port_id: str) -> str:
+    """libvirt's name of a port's device; what a client names itself begins with ua-."""
+    return f"ua-{port_id}"
+
+
+def tap_name(guest_id: str, port_id: str) -> str:
+    """At most 15 characters, as the kernel has it. Of the guest too: the guest that had the port before may not have
+    released its own tap yet."""
+    return f"tap{port_id[:8]}{guest_id[:4]}"
 
 
 class Live(NamedTuple):
     """What a domain's XML tells of it as it is."""
 
     nics: tuple[str, ...]
+    leaving: tuple[str, ...]
+    """Ports of devices that the guest still has and that its configuration does not have any more."""
     vnc_port: int | None
 
 
-def read_live(xml: str) -> Live:
+def read_live(xml: str, configuration: str) -> Live:
+    """From libvirt's XML of the domain as it is, and as it will be when it starts next."""
     root = ET.fromstring(xml)
-    nics = [
-        parameters.get("interfaceid", "") for parameters in root.iterfind("./devices/interface/virtualport/parameters")
-    ]
+    has, kept = taps(xml), taps(configuration)
     graphics = root.find("./devices/graphics[@type='vnc']")
     port = int(graphics.get("port", "-1")) if graphics is not None else -1
-    return Live(tuple(nics), port if port > 0 else None)
+    return Live(
+        nics=tuple(nic for nic in has if nic in kept),
+        leaving=tuple(nic for nic in has if nic not in kept),
+        vnc_port=port if port > 0 else None,
+    )
+
+
+def taps(xml: str) -> dict[str, str]:
+    """Port id -> its tap, in the order of the domain's interfaces."""
+    found = {}
+    for element in ET.fromstring(xml).iterfind("./devices/interface"):
+        parameters, target = element.find("./virtualport/parameters"), element.find("./target")
+        if parameters is not None:
+            found[parameters.get("interfaceid", "")] = target.get("dev", "") if target is not None else ""
+    return found
 
 
 class _Names:
