@@ -6,7 +6,9 @@ import signal
 import subprocess
 
 import pytest
+from pyroute2 import netns
 
+from pileus.supervise import host_network
 from pileus.supervise.purge import leftovers
 from tests.support.command import Command, links, processes_of, until
 
@@ -14,13 +16,13 @@ pytestmark = pytest.mark.real
 
 
 def machine(host: Command) -> str:
-    """All of the network and the mounts that a purge could leave something in."""
+    """All of the host's network that a purge could leave something in; other clouds' namespaces come and go."""
     said = []
     for words in (["ip", "address"], ["ip", "route"], ["nft", "list", "ruleset"], ["sysctl", "net.ipv4.ip_forward"]):
         run = subprocess.run([*host.prefix, *words], capture_output=True, text=True, check=True)
         said.append(run.stdout)
-    namespaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
-    return "\n".join([*said, *sorted(line for line in namespaces.splitlines() if line.startswith("pileus-"))])
+    prefix = host_network.namespace_prefix(host.state_dir)
+    return "\n".join([*said, *sorted(name for name in netns.listnetns() if name.startswith(prefix))])
 
 
 def test_w60_up_and_purged_the_machine_is_as_before(host: Command) -> None:
