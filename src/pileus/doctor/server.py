@@ -17,7 +17,7 @@ from pileus.doctor.patient import Guest, NoAnswer, Patient
 from pileus.doctor.security import Packet, letting_in
 from pileus.operate.options import OptionError
 from pileus.services.compute import agent
-from pileus.services.compute.rules import console
+from pileus.services.compute.rules import console, interfaces
 from pileus.services.compute.rules import hosts as host_rules
 from pileus.services.compute.store import hosts as host_store
 from pileus.services.compute.store import servers as server_store
@@ -70,7 +70,7 @@ def find(tx: Tx, name: str) -> ServerRow:
 
 def _case(tx: Tx, patient: Patient, server: ServerRow) -> Case:
     host = host_store.host_of_name(tx, server.host) if server.host else None
-    ports = network.ports_of_devices(tx, [server.id])[server.id]
+    ports = interfaces.ports_of(tx, server)
     groups = sorted({group.id for port in ports for group in port.security_groups})
     try:
         place = console.place_of(tx, server)

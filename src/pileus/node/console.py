@@ -1,4 +1,4 @@
-"""The agent's own small server: console logs, console streams as WebSockets, what a guest asked of metadata.
+"""The agent's own small server: console logs, console streams as WebSockets, what a guest uses and asked of metadata.
 
 Only the control plane may call. Where it does not show its certificate, it shows the hash of the host's token, which is
 all that it keeps of it: `token`; None where the server takes its connections alone.
@@ -15,6 +15,7 @@ from typing import Any
 
 import falcon
 import falcon.asgi
+import msgspec
 
 from pileus.core import logs
 from pileus.node.client import TOKEN_HEADER
@@ -62,6 +63,20 @@ class Log:
         if len(text) < MIN_TEXT:
             raise falcon.HTTPBadRequest(title=f"text needs at least {MIN_TEXT} characters.")
         resp.media = await asyncio.to_thread(lambda: list(islice(logs.lines_with(self._log, [text]), MAX_LINES)))
+
+
+class GuestDiagnostics:
+    """GET /{host}/guests/{guest_id}/diagnostics -> Diagnostics as JSON."""
+
+    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+        self._hosts, self._token = hosts, token
+
+    async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
+        _check(req, self._token)
+        found = await asyncio.to_thread(_host(self._hosts, host).diagnostics, guest_id)
+        if found is None:
+            raise falcon.HTTPNotFound(title="This guest does not run now.")
+        resp.data, resp.content_type = msgspec.json.encode(found), falcon.MEDIA_JSON
 
 
 class Vnc:
@@ -121,5 +136,6 @@ def make_app(hosts: Mapping[str, Host], token: str | None, log: Path) -> Any:
     app.add_route("/{host}/guests/{guest_id}/console-log", ConsoleLog(hosts, token))
     app.add_route("/{host}/guests/{guest_id}/metadata-requests", MetadataAsked(hosts, token))
     app.add_route("/{host}/log", Log(log, token))
+    app.add_route("/{host}/guests/{guest_id}/diagnostics", GuestDiagnostics(hosts, token))
     app.add_route("/{host}/guests/{guest_id}/vnc", Vnc(hosts, token))
     return app

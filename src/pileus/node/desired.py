@@ -23,6 +23,7 @@ with a certificate wants to see the control plane's:
     GET       {agent_url}/guests/{guest}/console-log?limit=BYTES -> the log's last bytes
     GET       {agent_url}/log?text=TEXT -> JSON list of the lines of the agent's log with the text, such as a request's id
     GET       {agent_url}/guests/{guest}/metadata-requests -> JSON list of the last ones: time, path, status
+    GET       {agent_url}/guests/{guest}/diagnostics -> Diagnostics; 404 while it does not run
     WebSocket {agent_url}/guests/{guest}/vnc                     the guest's screen
 """
 
@@ -189,6 +190,45 @@ class GuestStatus(msgspec.Struct, kw_only=True, frozen=True):
     """What is being done now: disk, network, domain, ..."""
     vnc_port: int | None = None
     """On the host's loopback."""
+
+
+class NicCounters(msgspec.Struct, kw_only=True, frozen=True):
+    """What went through a NIC since the guest started, from the guest's side."""
+
+    name: str
+    """Of the tap on the host."""
+    mac: str
+    rx_octets: int = 0
+    rx_packets: int = 0
+    rx_errors: int = 0
+    rx_drop: int = 0
+    tx_octets: int = 0
+    tx_packets: int = 0
+    tx_errors: int = 0
+    tx_drop: int = 0
+
+
+class DiskCounters(msgspec.Struct, kw_only=True, frozen=True):
+    name: str
+    """As libvirt has it: vda."""
+    read_bytes: int = 0
+    read_requests: int = 0
+    write_bytes: int = 0
+    write_requests: int = 0
+
+
+class Diagnostics(msgspec.Struct, kw_only=True, frozen=True):
+    """What a running guest uses of its host, counted since it started."""
+
+    uptime: int
+    """Seconds."""
+    memory_kib: int
+    memory_used_kib: int
+    """Of the host's memory."""
+    cpu_times: tuple[int, ...]
+    """Nanoseconds, by virtual CPU."""
+    nics: tuple[NicCounters, ...] = ()
+    disks: tuple[DiskCounters, ...] = ()
 
 
 class HostFacts(msgspec.Struct, kw_only=True, frozen=True):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
+from pileus.node.desired import Diagnostics, GuestSpec, GuestState, HostFacts, MetadataPort, Nic
 
 
 class HostError(Exception):
@@ -82,6 +82,9 @@ class Host(Protocol):
 
     def console_log(self, guest_id: str, limit: int) -> bytes:
         """The last `limit` bytes that the guest printed."""
+
+    def diagnostics(self, guest_id: str) -> Diagnostics | None:
+        """None while it does not run."""
 
     def metadata_asked(self, guest_id: str) -> list[str]:
         """What the guest last asked of metadata: time, path and status of each request."""

@@ -15,8 +15,8 @@ import msgspec
 import psutil
 import structlog
 
-from pileus.node import namespace, ovs, vm
-from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
+from pileus.node import diagnostics, namespace, ovs, vm
+from pileus.node.desired import Diagnostics, GuestSpec, GuestState, HostFacts, MetadataPort, Nic
 from pileus.node.disk import Disks, Download
 from pileus.node.host import HostError, Seen
 from pileus.node.libvirt import Libvirt
@@ -36,6 +36,12 @@ _STATES: dict[int, GuestState] = {
     libvirt.VIR_DOMAIN_CRASHED: "crashed",
 }
 _ALIVE = ("running", "paused")
+_STATS = (
+    libvirt.VIR_DOMAIN_STATS_VCPU
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
 
 
 class Place(msgspec.Struct, kw_only=True):
@@ -249,6 +255,29 @@ class LibvirtHost:
         if len(data) < limit:
             data = _tail(log_file.with_name("console.log.0"), limit - len(data)) + data
         return data
+
+    def diagnostics(self, guest_id: str) -> Diagnostics | None:
+        domain = self._libvirt.domain(guest_id)
+        if domain is None:
+            return None
+        found = self._libvirt.call(
+            self._libvirt.connection.domainListGetStats,
+            [domain],
+            _STATS,
+            libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE,
+        )
+        started = self._started(domain.name())
+        if not found or started is None:
+            return None
+        return diagnostics.read(found[0][1], self._libvirt.call(domain.XMLDesc), int(time.time() - started))
+
+    def _started(self, domain_name: str) -> float | None:
+        """Seconds since the epoch, of the guest's process."""
+        try:
+            pid = int((self._place.state_dir / f"run/libvirt/qemu/{domain_name}.pid").read_text())
+            return psutil.Process(pid).create_time()
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return None
 
     def metadata_asked(self, guest_id: str) -> list[str]:
         return self._metadata.asked(guest_id)

@@ -14,7 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from pileus.node.desired import GuestSpec, GuestState, HostFacts, MetadataPort, Nic
+from pileus.node.desired import (
+    Diagnostics,
+    DiskCounters,
+    GuestSpec,
+    GuestState,
+    HostFacts,
+    MetadataPort,
+    Nic,
+    NicCounters,
+)
 from pileus.node.host import HostError, Seen
 
 
@@ -169,6 +178,21 @@ class SimulatedHost:
         with self._lock:
             guest = self._guests.get(guest_id)
             return "".join(f"{line}\n" for line in guest.log).encode()[-limit:] if guest else b""
+
+    def diagnostics(self, guest_id: str) -> Diagnostics | None:
+        """A simulated guest uses nothing."""
+        with self._lock:
+            guest, spec = self._guests.get(guest_id), self._specs.get(guest_id)
+            if guest is None or spec is None or guest.state not in ("running", "paused"):
+                return None
+            return Diagnostics(
+                uptime=0,
+                memory_kib=spec.memory_mb << 10,
+                memory_used_kib=0,
+                cpu_times=(0,) * spec.vcpus,
+                nics=tuple(NicCounters(name=f"sim-{n}", mac=nic.mac) for n, nic in enumerate(spec.nics)),
+                disks=(DiskCounters(name="vda"),),
+            )
 
     def metadata_asked(self, guest_id: str) -> list[str]:
         return []

@@ -17,7 +17,7 @@ from tests.support.compute_cloud import HOST, HOST_TOKEN, Cloud
 from websockets.typing import Subprotocol
 
 from pileus.node import console
-from pileus.node.desired import proof
+from pileus.node.desired import Diagnostics, DiskCounters, NicCounters, proof
 
 
 class Guests:
@@ -25,6 +25,14 @@ class Guests:
 
     def __init__(self, vnc_port: int) -> None:
         self.vnc_port = vnc_port
+        self.counted: Diagnostics | None = Diagnostics(
+            uptime=10,
+            memory_kib=1 << 20,
+            memory_used_kib=300 << 10,
+            cpu_times=(5_000_000_000, 0),
+            nics=(NicCounters(name="tap1", mac="fa:16:3e:00:00:01", rx_octets=7, tx_drop=1),),
+            disks=(DiskCounters(name="vda", read_bytes=512, write_requests=3),),
+        )
 
     def see(self) -> Any:
         class Everything(dict[str, Any]):
@@ -36,6 +44,9 @@ class Guests:
 
         seen = Seen()
         return Everything()
+
+    def diagnostics(self, guest_id: str) -> Diagnostics | None:
+        return self.counted
 
     def console_log(self, guest_id: str, limit: int) -> bytes:
         return b"first\nsecond\nthird\n\x1b[1m\xff"[-limit:]
@@ -97,3 +108,22 @@ def test_a_console_is_seen_and_typed_into_through_the_api() -> None:
             for wrong, headers in ((stream + "x", {}), (stream, {"Origin": "http://evil.example"})):
                 with pytest.raises(websockets.InvalidStatus):
                     asyncio.run(talk(wrong, additional_headers=headers))
+
+
+def test_what_a_guest_uses_is_asked_of_its_host() -> None:
+    cloud, guests = Cloud(), Guests(0)
+    with listening(console.make_app({HOST: guests}, proof(HOST_TOKEN))) as agent:  # type: ignore[dict-item]
+        host = cloud.host(agent_url=f"http://127.0.0.1:{agent}/{HOST}")
+        path = f"/servers/{cloud.active(host)['id']}/diagnostics"
+        shown = cloud.call("GET", path, token="project-admin", version="2.48").json()
+        assert (shown["state"], shown["uptime"], shown["num_cpus"]) == ("running", 10, 2)
+        assert shown["memory_details"] == {"maximum": 1024, "used": 300}
+        assert shown["cpu_details"][0] == {"id": 0, "time": 5_000_000_000, "utilisation": 50}
+        assert (shown["nic_details"][0]["rx_octets"], shown["nic_details"][0]["tx_drop"]) == (7, 1)
+        assert (shown["disk_details"][0]["read_bytes"], shown["disk_details"][0]["write_requests"]) == (512, 3)
+        old = cloud.call("GET", path, token="project-admin", version="2.47").json()
+        assert (old["cpu0_time"], old["vda_read"], old["tap1_rx"], old["memory"]) == (5_000_000_000, 512, 7, 1 << 20)
+        assert cloud.call("GET", path).status_code == 403
+        guests.counted = None
+        assert cloud.call("GET", path, token="project-admin").status_code == 409
+    assert cloud.call("GET", path, token="project-admin").status_code == 503

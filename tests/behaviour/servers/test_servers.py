@@ -13,9 +13,13 @@ from tests.support.network_rows import Rows
 from tests.support.personas import PROJECT
 from tests.support.postgres import DATABASES, new_url
 
+from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.services.compute import reconcile
+from pileus.services.network import rules as network
+from pileus.services.network.rules.ports import update_port
 from pileus.services.network.tables import floating_ips
+from pileus.services.network.types.ports import PortUpdate
 
 
 @pytest.fixture(params=DATABASES)
@@ -203,6 +207,18 @@ def test_rebuild_keeps_the_address_and_takes_the_new_wishes(cloud: Cloud) -> Non
     assert after["addresses"] == before["addresses"]
 
 
+@pytest.mark.parametrize(
+    ("version", "there"), [("2.53", set()), ("2.56", {"key_name"}), ("2.57", {"key_name", "user_data"})]
+)
+def test_what_a_rebuild_tells_grows_with_the_version(cloud: Cloud, version: str, there: set[str]) -> None:
+    host = cloud.host()
+    server = cloud.active(host)
+    answer = cloud.act(server["id"], "rebuild", {"imageRef": server["image"]["id"]}, version=version)
+    shown = answer.json()["server"]
+    assert shown.keys() & {"key_name", "user_data", "OS-EXT-STS:vm_state"} == there
+    assert shown["addresses"]["private"][0].keys() == {"version", "addr"}
+
+
 def test_a_locked_server_is_its_lockers(cloud: Cloud) -> None:
     host = cloud.host()
     server_id = cloud.active(host)["id"]
@@ -348,6 +364,71 @@ def test_a_port_that_is_there_is_taken_and_given_back(cloud: Cloud) -> None:
     host.settle()
     again = cloud.active(host, networks=[{"port": port}])
     assert [address["addr"] for address in again["addresses"]["private"]] == ["10.0.0.99"]
+
+
+def test_a_port_that_says_it_is_a_servers_is_not(cloud: Cloud) -> None:
+    """Anybody may write any device_id on a port of theirs."""
+    host = cloud.host()
+    server = cloud.active(host)
+    with cloud.db.write() as tx:
+        Rows(tx).port(
+            NETWORK, (SUBNET, "10.0.0.98"), project_id="other", device_id=server["id"], device_owner="compute:nova"
+        )
+    assert cloud.show(server["id"])["addresses"] == server["addresses"]
+    assert len(host.guest(server["id"]).nics) == 1
+    assert cloud.act(server["id"], "os-stop").status_code == 202
+    host.settle()
+    assert cloud.act(server["id"], "os-start").status_code == 202
+    host.settle()
+    assert cloud.show(server["id"])["status"] == "ACTIVE"
+
+
+def test_a_port_that_is_taken_from_its_server_leaves_the_guest(cloud: Cloud) -> None:
+    host = cloud.host()
+    server = cloud.active(host)
+    before = host.guest(server["id"])
+    with cloud.db.write() as tx:
+        port = network.port_of(tx, before.nics[0].port_id)
+        assert port is not None
+        update_port(tx, Caller(user_id="u"), port, PortUpdate(device_id=""))
+    after = host.guest(server["id"])
+    assert (after.nics, after.generation) == ((), before.generation + 1)
+    with cloud.db.read() as tx:
+        port = network.port_of(tx, port.id)
+        assert port is not None
+        assert (port.status, port.binding_host) == ("DOWN", "")
+    again = cloud.active(host, networks=[{"port": port.id}])
+    assert again["addresses"] == server["addresses"]
+
+
+def test_a_fixed_address_more_and_less(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+
+    def act(name: str, body: dict[str, str], version: str = "2.43") -> int:
+        return cloud.act(server_id, name, body, version=version).status_code
+
+    def held() -> list[str]:
+        return [address["addr"] for address in cloud.show(server_id)["addresses"]["private"]]
+
+    (first,) = held()
+    assert act("addFixedIp", {"networkId": NETWORK}) == 202
+    assert (len(held()), held()[0]) == (2, first)
+    guest = host.guest(server_id)
+    assert guest.documents is not None
+    assert len(guest.documents.network_data["networks"]) == 2
+    assert act("removeFixedIp", {"address": held()[1]}) == 202
+    assert held() == [first]
+    assert act("removeFixedIp", {"address": "10.0.0.77"}) == 400
+    assert act("addFixedIp", {"networkId": "no-such"}) == 404
+    assert act("addFixedIp", {"networkId": NETWORK}, version="2.44") == 404
+
+
+def test_a_server_that_is_not_there_is_told_before_an_action_that_is_none(cloud: Cloud) -> None:
+    host = cloud.host()
+    server_id = cloud.active(host)["id"]
+    assert cloud.act(server_id, "transmogrify").status_code == 400
+    assert cloud.act("aaaaaaaa-0000-4000-8000-00000000dead", "transmogrify").status_code == 404
 
 
 def test_w13_a_floating_ip_is_free_when_its_server_is_gone_whatever_step_dies(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of a host's agent directly: console logs and console streams. The only room that talks to agents."""
+"""What is asked of a host's agent directly: console logs and streams, and what a guest uses. The only room that talks to agents."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from pileus.core.errors import ServiceUnavailable
+from pileus.core.errors import Conflict, ServiceUnavailable
 from pileus.core.tls import Folder
+from pileus.node.desired import Diagnostics
 from pileus.services.compute.rules.console import Place
 
 TOKEN_HEADER = "X-Pileus-Host-Token"
@@ -38,13 +40,23 @@ def get(place: Place, tls: Path, what: str, **parameters: int | str) -> httpx.Re
 
 def console_log(place: Place, tls: Path, limit: int = MAX_LOG) -> bytes:
     """The last bytes of a guest's console log. Raises ServiceUnavailable while its host does not answer."""
+    return _asked(place, tls, "console-log", limit=limit).content[-limit:]
+
+
+def diagnostics(place: Place, tls: Path) -> Diagnostics:
+    """Raises Conflict where the guest does not run, ServiceUnavailable while its host does not answer."""
+    return msgspec.json.decode(_asked(place, tls, "diagnostics").content, type=Diagnostics)
+
+
+def _asked(place: Place, tls: Path, what: str, **parameters: int) -> httpx.Response:
     try:
-        answer = get(place, tls, "console-log", limit=limit)
+        return get(place, tls, what, **parameters)
     except (httpx.HTTPError, OSError) as error:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 404:
+            raise Conflict(f"Instance {place.guest_id} does not run on its host now.") from None
         raise ServiceUnavailable(
-            f"The host of instance {place.guest_id} does not give its console log: {error}"
+            f"The host of instance {place.guest_id} does not give its {what.replace('-', ' ')}: {error}"
         ) from None
-    return answer.content[-limit:]
 
 
 @asynccontextmanager

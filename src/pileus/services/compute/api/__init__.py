@@ -4,6 +4,7 @@ from pileus.services.compute.api import actions as actions
 from pileus.services.compute.api import aggregates as aggregates
 from pileus.services.compute.api import audit as audit
 from pileus.services.compute.api import console as console
+from pileus.services.compute.api import diagnostics as diagnostics
 from pileus.services.compute.api import extensions as extensions
 from pileus.services.compute.api import external_events as external_events
 from pileus.services.compute.api import flavors as flavors

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pileus.core import events
 from pileus.core.body import UNSET
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.errors import Conflict
+from pileus.core.errors import BadRequest, Conflict
 from pileus.core.http import Request, Response
-from pileus.core.version import Version
-from pileus.services.compute.api.shown import View
-from pileus.services.compute.rules import actions, servers
+from pileus.services.compute.api.shown import View, rebuilt
+from pileus.services.compute.rules import actions, interfaces, servers
 from pileus.services.compute.service import api
 from pileus.services.compute.store.servers import ServerRow
-from pileus.services.compute.types.actions import ChangePassword, FloatingIpAddress, GroupName, Lock, Reboot, ResetState
+from pileus.services.compute.types.actions import (
+    ChangePassword,
+    FixedIpAddress,
+    FloatingIpAddress,
+    GroupName,
+    Lock,
+    NetworkOfFixedIp,
+    Reboot,
+    ResetState,
+)
 from pileus.services.compute.types.servers import ServerRebuild, ServerShown
 
 PATH = "/servers/{server_id}/action"
@@ -56,11 +65,7 @@ def reboot(tx: Tx, caller: Caller, server: ServerRow, body: Reboot) -> None:
 @api.action(PATH, "rebuild", policy="os_compute_api:servers:rebuild", load=servers.changeable_server)
 def rebuild(tx: Tx, caller: Caller, request: Request, server: ServerRow, body: ServerRebuild) -> Response:
     password = actions.rebuild(tx, caller, server, body)
-    shown = View(tx, caller, request).one(server, whole=caller.version >= Version(2, 75))
-    shown.adminPass = password
-    shown.user_data, shown.ext_user_data = server.user_data, UNSET
-    if caller.version >= Version(2, 54):
-        shown.key_name = server.key_name
+    shown = rebuilt(View(tx, caller, request).changed(server), server, password)
     return Response(ServerShown(server=shown), headers={"Location": shown.links[0].href})
 
 
@@ -120,6 +125,20 @@ def change_password(server: ServerRow, body: ChangePassword) -> None:
     )
 
 
+@api.action(PATH, "addFixedIp", until="2.43", policy="os_compute_api:os-multinic:add", load=servers.changeable_server)
+def add_fixed_ip(tx: Tx, caller: Caller, server: ServerRow, body: NetworkOfFixedIp) -> None:
+    address = interfaces.add_fixed_ip(tx, server, body.networkId)
+    events.record(tx, caller, "compute", "addFixedIp", "server", server.id, address=address)
+
+
+@api.action(
+    PATH, "removeFixedIp", until="2.43", policy="os_compute_api:os-multinic:remove", load=servers.changeable_server
+)
+def remove_fixed_ip(tx: Tx, caller: Caller, server: ServerRow, body: FixedIpAddress) -> None:
+    interfaces.remove_fixed_ip(tx, server, body.address)
+    events.record(tx, caller, "compute", "removeFixedIp", "server", server.id, address=body.address)
+
+
 @api.action(
     PATH, "addFloatingIp", until="2.43", policy="os_compute_api:os-floating-ips:add", load=servers.visible_server
 )
@@ -133,3 +152,11 @@ def add_floating_ip(tx: Tx, caller: Caller, server: ServerRow, body: FloatingIpA
 )
 def remove_floating_ip(tx: Tx, caller: Caller, server: ServerRow, body: FloatingIpAddress) -> None:
     actions.remove_floating_ip(tx, caller, server, body.address)
+
+
+@api.post(PATH, load=servers.visible_server)
+def no_such_action(server: ServerRow) -> None:
+    """What no action of this cloud fits: a server that is not there is told first."""
+    raise BadRequest(
+        "There is no such action: the body must be a JSON object with one action of this cloud as its key."
+    )

@@ -93,7 +93,7 @@ def show_server(tx: Tx, caller: Caller, request: Request, server: ServerRow) -> 
 @api.put("/servers/{server_id}", policy="os_compute_api:servers:update", load=servers.visible_server)
 def update_server(tx: Tx, caller: Caller, request: Request, server: ServerRow, body: ServerUpdate) -> ServerShown:
     servers.update_server(tx, caller, server, body)
-    return ServerShown(server=View(tx, caller, request).one(server, whole=caller.version >= Version(2, 75)))
+    return ServerShown(server=View(tx, caller, request).changed(server))
 
 
 @api.delete("/servers/{server_id}", policy="os_compute_api:servers:delete", load=servers.changeable_server)

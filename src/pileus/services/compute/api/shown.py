@@ -17,11 +17,13 @@ from pileus.services.compute.rules import hosts, interfaces
 from pileus.services.compute.store import hosts as host_store
 from pileus.services.compute.store.servers import FlavorCopy, ServerRow
 from pileus.services.compute.types.fields import Link, links
-from pileus.services.compute.types.servers import Address, FlavorShown, FullAddress, ImageShown, Server
+from pileus.services.compute.types.servers import Address, FlavorShown, FullAddress, ImageShown, Rebuilt, Server
 from pileus.services.network import rules as network
 
 ATTRIBUTES = "os_compute_api:os-extended-server-attributes"
 HOST_STATUS = "os_compute_api:servers:show:host_status"
+CHANGED_IS_WHOLE = Version(2, 75)
+"""From here on update and rebuild give all that show gives."""
 FLAVOR_SPECS = "os_compute_api:servers:show:flavor-extra-specs"
 
 
@@ -35,12 +37,18 @@ class View:
         self.host_status = caller.version >= Version(2, 16) and caller.allows(HOST_STATUS)
 
     def all(self, servers: Sequence[ServerRow], whole: bool = True) -> list[Server]:
-        """`whole`: with the fields that update and rebuild give only from 2.75 on."""
-        ports = network.ports_of_devices(self.tx, [server.id for server in servers])
+        ports = interfaces.ports_of_servers(self.tx, servers)
         statuses = host_statuses(self.tx) if self.host_status and whole else {}
-        return [self._one(server, ports.get(server.id, ()), statuses, whole) for server in servers]
+        return [self._one(server, ports[server.id], statuses, whole) for server in servers]
 
-    def one(self, server: ServerRow, whole: bool = True) -> Server:
+    def one(self, server: ServerRow) -> Server:
+        return self._alone(server, whole=True)
+
+    def changed(self, server: ServerRow) -> Server:
+        """As update and rebuild give it."""
+        return self._alone(server, whole=self.caller.version >= CHANGED_IS_WHOLE)
+
+    def _alone(self, server: ServerRow, whole: bool) -> Server:
         """With the server's group, which lists do not give."""
         shown = self.all([server], whole)[0]
         shown.server_groups = [server.group_id] if server.group_id else []
@@ -133,6 +141,13 @@ class View:
         if fault.details and (self.caller.is_admin or fault.code != 500):
             shown["details"] = fault.details
         return shown
+
+
+def rebuilt(shown: Server, server: ServerRow, password: str) -> Rebuilt:
+    """What a rebuild tells beyond an update."""
+    fields = {name: getattr(shown, name) for name in Server.__struct_fields__}
+    fields |= {"adminPass": password, "key_name": server.key_name, "user_data": server.user_data}
+    return Rebuilt(**fields | {"ext_user_data": UNSET})
 
 
 def host_statuses(tx: Tx) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Place(msgspec.Struct):
 def place_of(tx: Tx, server: ServerRow) -> Place:
     """Raises Conflict while the server has no host."""
     if server.host is None or server.launched_at is None:
-        raise Conflict(f"Instance {server.id} is not ready: its console is there when its host has started it.")
+        raise Conflict(f"Instance {server.id} is not ready: no host has started it yet.")
     proof = spec_store.token_hash(tx, server.host)
     return Place(hosts.host_of(tx, server.host).agent_url, proof, server.id, server.host)
 

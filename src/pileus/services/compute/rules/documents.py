@@ -11,13 +11,8 @@ from pileus.services.compute.store.servers import ServerRow
 from pileus.services.network import rules as network
 
 
-def in_order(server: ServerRow, ports: Sequence[network.PortDetail]) -> list[network.PortDetail]:
-    """The ports in the order of the guest's NICs."""
-    place = {nic.port_id: index for index, nic in enumerate(server.nics)}
-    return sorted(ports, key=lambda detail: place.get(detail.port.id, len(place)))
-
-
 def build(server: ServerRow, ports: Sequence[network.PortDetail]) -> Documents:
+    """`ports`: in the order of the guest's NICs."""
     return Documents(
         meta_data=meta_data(server, ports),
         network_data=network_data(ports),

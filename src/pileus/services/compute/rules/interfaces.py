@@ -160,16 +160,17 @@ def make_one(
 
 def release(tx: Tx, caller: Caller, server: ServerRow) -> None:
     """Delete the ports that were made for the server, and give back those that were there before it."""
-    mine = {nic.port_id: nic for nic in server.nics}
-    for detail in network.ports_of_devices(tx, [server.id]).get(server.id, ()):
-        _let_go(tx, caller, mine.get(detail.port.id), detail.port.id)
+    here = {detail.port.id for detail in ports_of(tx, server)}
+    for nic in server.nics:
+        if nic.port_id in here:
+            _let_go(tx, caller, nic)
 
 
-def _let_go(tx: Tx, caller: Caller, nic: NicRow | None, port_id: str) -> None:
-    if nic is not None and nic.keep:
-        network.unbind_port(tx, caller, port_id)
+def _let_go(tx: Tx, caller: Caller, nic: NicRow) -> None:
+    if nic.keep:
+        network.unbind_port(tx, caller, nic.port_id)
     else:
-        network.delete_port(tx, caller, port_id)
+        network.delete_port(tx, caller, nic.port_id)
 
 
 def attach(tx: Tx, caller: Caller, server: ServerRow, entry: NetworkWish) -> str:
@@ -188,18 +189,35 @@ def attach(tx: Tx, caller: Caller, server: ServerRow, entry: NetworkWish) -> str
 
 def detach(tx: Tx, caller: Caller, server: ServerRow, port_id: str) -> None:
     """Raises NotFound where the server has no such port."""
-    ports = network.ports_of_devices(tx, [server.id]).get(server.id, ())
-    if port_id not in [detail.port.id for detail in ports]:
+    here = {detail.port.id for detail in ports_of(tx, server)}
+    nic = next((nic for nic in server.nics if nic.port_id == port_id and port_id in here), None)
+    if nic is None:
         raise NotFound(f"Port {port_id} not found at instance {server.id}.")
-    nic = next((nic for nic in server.nics if nic.port_id == port_id), None)
-    _let_go(tx, caller, nic, port_id)
+    _let_go(tx, caller, nic)
     rest = [nic for nic in server.nics if nic.port_id != port_id]
     store.update_server(tx, server, {"nics": rest, "generation": server.generation + 1})
     tx.wake(f"host:{server.host}")
 
 
-def port_deleted(tx: Tx, server_id: str, port_id: str) -> None:
-    """Network has deleted a port: the server that had it is one NIC poorer."""
+def add_fixed_ip(tx: Tx, server: ServerRow, network_id: str) -> str:
+    """One address more for the server's first port on a network. Raises NotFound where it has none there."""
+    for detail in ports_of(tx, server):
+        if detail.port.network_id == network_id:
+            return network.add_fixed_ip(tx, detail.port)
+    raise NotFound(f"Instance {server.id} has no port on network {network_id}, so it can have no fixed IP there.")
+
+
+def remove_fixed_ip(tx: Tx, server: ServerRow, address: str) -> None:
+    """Raises BadRequest where the address is not the server's, Conflict where a floating IP leads to it."""
+    for detail in ports_of(tx, server):
+        if address in [fixed.ip_address for fixed in detail.fixed_ips]:
+            network.remove_fixed_ip(tx, detail.port, address)
+            return
+    raise BadRequest(f"Unable to find a fixed IP {address} of instance {server.id}.")
+
+
+def port_lost(tx: Tx, server_id: str, port_id: str) -> None:
+    """A port was deleted, or given to another device, in the network service: the server that had it is one NIC poorer."""
     server = store.server_by_id(tx, server_id)
     if server is None or server.deleted_at is not None:
         return
@@ -210,7 +228,17 @@ def port_deleted(tx: Tx, server_id: str, port_id: str) -> None:
 
 
 def ports_of(tx: Tx, server: ServerRow) -> list[network.PortDetail]:
-    return list(network.ports_of_devices(tx, [server.id]).get(server.id, ()))
+    return ports_of_servers(tx, [server])[server.id]
+
+
+def ports_of_servers(tx: Tx, servers: Sequence[ServerRow]) -> dict[str, list[network.PortDetail]]:
+    """By server, in the order of its NICs. A port that only says that it is a server's, as anybody's may, is not."""
+    found = network.ports_of_devices(tx, [server.id for server in servers])
+    shown = {}
+    for server in servers:
+        ports = {detail.port.id: detail for detail in found[server.id]}
+        shown[server.id] = [ports[nic.port_id] for nic in server.nics if nic.port_id in ports]
+    return shown
 
 
 def addresses(ports: Sequence[network.PortDetail]) -> list[tuple[str, str, str, int, str]]:

@@ -11,6 +11,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.node.desired import GuestStatus, HostStatus
 from pileus.services.compute import states
+from pileus.services.compute.rules import interfaces
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.servers import Fault, ServerRow
 from pileus.services.network import rules as network
@@ -21,11 +22,11 @@ def observe(tx: Tx, status: HostStatus) -> None:
     """Take a host's report over. The same report twice changes nothing the second time."""
     reported = {guest.id: guest for guest in status.guests}
     mine = [server for server in store.servers_by_ids(tx, [*reported, *status.gone]) if server.host == status.host]
-    ports = network.ports_of_devices(tx, [server.id for server in mine if server.id in reported])
+    ports = interfaces.ports_of_servers(tx, [server for server in mine if server.id in reported])
     for server in mine:
         if server.id in reported:
             guest = reported[server.id]
-            wired = _note_wired(tx, ports.get(server.id, ()), guest)
+            wired = _note_wired(tx, ports[server.id], guest)
             _note_state(tx, server, guest, wired)
         elif server.task_state == states.DELETING:
             finish_delete(tx, server)
@@ -110,7 +111,7 @@ def settle(tx: Tx, server: ServerRow) -> None:
     vm_state = states.VM_STATE_OF_POWER.get(server.power_state, "error")
     if server.vm_state == "building":
         vm_state = "error"
-    unwired = [d.port.id for d in network.ports_of_devices(tx, [server.id])[server.id] if d.port.status != "ACTIVE"]
+    unwired = [detail.port.id for detail in interfaces.ports_of(tx, server) if detail.port.status != "ACTIVE"]
     words = f"Host {server.host} has done what it was asked, yet '{server.task_state}' did not end."
     if unwired:
         words += f" These ports are not wired: {', '.join(unwired)}."

@@ -21,7 +21,6 @@ from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.servers import Action, Filter, ServerRow
 from pileus.services.compute.types.fields import strict_bool
 from pileus.services.compute.types.servers import ServerQuery, ServerUpdate
-from pileus.services.network import rules as network
 
 ALL_TENANTS = "os_compute_api:servers:index:get_all_tenants"
 ALL_FILTERS = "os_compute_api:servers:allow_all_filters"
@@ -210,7 +209,8 @@ def _with_addresses(tx: Tx, filters: list[Filter], wanted: list[tuple[int, str]]
     """Those of the filtered servers that have an address of each version that matches its regular expression."""
     patterns = [(version, re.compile(_pattern(text, "ip"))) for version, text in wanted]
     found = []
-    for server_id, ports in network.ports_of_devices(tx, store.ids_of(tx, filters)).items():
+    servers = store.servers_by_ids(tx, store.ids_of(tx, filters))
+    for server_id, ports in interfaces.ports_of_servers(tx, servers).items():
         mine = interfaces.addresses(ports)
         if all(
             any(v == version and pattern.search(addr) for _, addr, _, v, _ in mine) for version, pattern in patterns

@@ -15,7 +15,7 @@ from pileus.core.http import Request
 from pileus.core.tls import Peer
 from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk, proof
 from pileus.services.compute import states
-from pileus.services.compute.rules import documents
+from pileus.services.compute.rules import documents, interfaces
 from pileus.services.compute.store import host_spec as store
 from pileus.services.compute.store import servers as server_store
 from pileus.services.compute.store.host_spec import HostSpecRow
@@ -77,11 +77,11 @@ def host_spec(tx: Tx, host: str) -> HostSpec:
     everything = server_store.servers_on_host(tx, host)
     servers = [server for server in everything if server.task_state != states.DELETING]
     leaving = {each.id: each.action.request_id for each in everything if each not in servers and each.action}
-    ports = network.ports_of_devices(tx, [server.id for server in servers])
+    ports = interfaces.ports_of_servers(tx, servers)
     return HostSpec(
         host=host,
         revision=row.revision,
-        guests=tuple(guest_spec(server, ports.get(server.id, ())) for server in servers),
+        guests=tuple(guest_spec(server, ports[server.id]) for server in servers),
         metadata_ports=tuple(network.metadata_ports(tx, host)),
         leaving=leaving,
     )
@@ -112,7 +112,6 @@ def _digest(spec: HostSpec) -> str:
 def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestSpec:
     properties = _hardware(server)
     flavor, image = server.flavor, server.image
-    ordered = documents.in_order(server, ports)
     return GuestSpec(
         id=server.id,
         generation=server.generation,
@@ -141,14 +140,14 @@ def guest_spec(server: ServerRow, ports: Sequence[network.PortDetail]) -> GuestS
                 mtu=detail.network.mtu,
                 model=properties.get("hw_vif_model", "virtio"),
             )
-            for detail in ordered
+            for detail in ports
         ),
         config_drive=server.config_drive,
         reboots=server.reboots,
         hard_reboots=server.hard_reboots,
         rebuilds=server.rebuilds,
         properties=properties,
-        documents=documents.build(server, ordered),
+        documents=documents.build(server, ports),
         request_id=server.action.request_id if server.action else None,
     )
 

@@ -38,6 +38,18 @@ class ChangePassword(Body):
     adminPass: Annotated[str, length(0, 255)]
 
 
+class NetworkOfFixedIp(Body):
+    """`addFixedIp`."""
+
+    networkId: Annotated[str, length(1, 36)]
+
+
+class FixedIpAddress(Body):
+    """`removeFixedIp`."""
+
+    address: Annotated[str, length(2, 45)]
+
+
 class FloatingIpAddress(Body):
     address: str
     fixed_address: str | Unset = UNSET

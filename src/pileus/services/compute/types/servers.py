@@ -275,6 +275,10 @@ class Server(Reply):
     adminPass: str | Unset = UNSET
 
 
+class Rebuilt(Server):
+    key_name: Annotated[str | None, since("2.54")] | Unset = UNSET
+
+
 class ServerShown(Reply):
     server: Server
 

@@ -16,7 +16,13 @@ from pileus.services.network.rules.chassis import forget_host, note_alive, note_
 from pileus.services.network.rules.floating_ips import associate as associate_floating_ip
 from pileus.services.network.rules.metadata import metadata_ports
 from pileus.services.network.rules.networks import default_networks, underlay_mtu_in_use, visible_network
-from pileus.services.network.rules.ports import create_port, delete_port, visible_port
+from pileus.services.network.rules.ports import (
+    add_fixed_ip,
+    create_port,
+    delete_port,
+    remove_fixed_ip,
+    visible_port,
+)
 from pileus.services.network.rules.security_groups import visible_security_group
 from pileus.services.network.types.ports import FixedIp, FixedIpWish, PortDetail, PortWish
 from pileus.services.network.types.rows import NetworkRow, PortRow, SecurityGroupRow, SecurityGroupRuleRow, SubnetRow
@@ -31,6 +37,7 @@ __all__ = [
     "SecurityGroupRow",
     "SecurityGroupRuleRow",
     "SubnetRow",
+    "add_fixed_ip",
     "associate_floating_ip",
     "bind_port",
     "create_port",
@@ -45,6 +52,7 @@ __all__ = [
     "port_of",
     "port_wired",
     "ports_of_devices",
+    "remove_fixed_ip",
     "security_group_rules",
     "security_groups_named",
     "see_host",

@@ -65,6 +65,17 @@ def reallocate(tx: Tx, port: PortRow, wanted: Sequence[FixedIpWish]) -> None:
         take(tx, port, wish)
 
 
+def take_one_more(tx: Tx, port: PortRow) -> str:
+    """The next address of a subnet that serves the port, IPv4 before IPv6. Raises BadRequest where there is none, Conflict
+    where all are full."""
+    subnets = [s for s in subnet_store.of_networks(tx, [port.network_id]) if _serves(s, port) and not is_automatic(s)]
+    if not subnets:
+        raise BadRequest(
+            f"Network {port.network_id} has no subnet that could give port {port.id} an address.", code="InvalidInput"
+        )
+    return _take_of_any(tx, port, sorted(subnets, key=lambda subnet: subnet.ip_version))
+
+
 def take(tx: Tx, port: PortRow, wish: FixedIpWish) -> str:
     """The address taken."""
     subnet = _subnet(tx, port, wish)

@@ -54,8 +54,7 @@ def unbind_port(tx: Tx, caller: Caller, port_id: str) -> None:
     port = port_of(tx, port_id)
     if port is None:
         return
-    values = {"device_id": "", "device_owner": "", "binding_host": "", "binding_profile": {}, "status": "DOWN"}
-    common.change(tx, tables.ports, port, values)
+    common.change(tx, tables.ports, port, {"device_id": "", "device_owner": "", **port_rules.UNBOUND})
     port_rules.changed(tx, port)
 
 

@@ -16,12 +16,13 @@ from pileus.services.network.store import addresses as address_store
 from pileus.services.network.store import common, nouns
 from pileus.services.network.store import ports as store
 from pileus.services.network.types.common import given
-from pileus.services.network.types.ports import OptionWish, PairWish, PortCreate, PortUpdate, PortWish
+from pileus.services.network.types.ports import FixedIpWish, OptionWish, PairWish, PortCreate, PortUpdate, PortWish
 from pileus.services.network.types.rows import AddressPair, DhcpOption, NetworkRow, PortRow
 
 ROUTER_OWNERS = ("network:router_interface", "network:router_gateway")
 OWNED_BY_L3 = (*ROUTER_OWNERS, "network:floatingip")
 """Device owners of ports that are made and deleted by routers and floating IPs alone."""
+UNBOUND: dict[str, Any] = {"binding_host": "", "binding_profile": {}, "status": "DOWN"}
 MAX_PAIRS = 10
 _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?$")
 
@@ -126,6 +127,9 @@ def update_port(tx: Tx, caller: Caller, port: PortRow, body: PortUpdate) -> Port
         values["allowed_address_pairs"] = address_pairs(body.allowed_address_pairs or [], mac)
     if port.device_owner in OWNED_BY_L3 and not {"device_id", "device_owner"}.isdisjoint(values):
         _check_owner_kept(port, values)
+    taken = bool(port.device_id) and values.get("device_id", port.device_id) != port.device_id
+    if taken and port.device_owner.startswith("compute:"):
+        values = UNBOUND | values
     new = common.change(
         tx,
         tables.ports,
@@ -138,8 +142,10 @@ def update_port(tx: Tx, caller: Caller, port: PortRow, body: PortUpdate) -> Port
         store.set_groups(tx, port.id, groups)
     _check_security(new, store.group_ids(tx, [port.id])[port.id])
     if body.fixed_ips is not UNSET:
-        _readdress(tx, new, body)
+        _readdress(tx, new, body.fixed_ips or [])
     changed(tx, port, new)
+    if taken:
+        _device_lost(tx, port)
     return new
 
 
@@ -153,10 +159,14 @@ def delete_port(tx: Tx, caller: Caller, port_id: str) -> None:
 def delete_with_nic(tx: Tx, caller: Caller, port: PortRow) -> None:
     """What a user deletes: a server that has the port loses its NIC."""
     remove(tx, port)
-    if port.device_owner.startswith("compute:"):
-        from pileus.services.compute import rules as compute  # compute stands on network
+    _device_lost(tx, port)
 
-        compute.port_deleted(tx, port.device_id, port.id)
+
+def _device_lost(tx: Tx, port: PortRow) -> None:
+    from pileus.services.compute import rules as compute  # compute stands on network
+
+    if port.device_id:
+        compute.port_lost(tx, port.device_id, port.id)
 
 
 def remove(tx: Tx, port: PortRow) -> None:
@@ -275,9 +285,22 @@ def _check_owner_kept(port: PortRow, values: dict[str, Any]) -> None:
             )
 
 
-def _readdress(tx: Tx, port: PortRow, body: PortUpdate) -> None:
-    wanted = body.fixed_ips or []
-    assert isinstance(wanted, list)
+def add_fixed_ip(tx: Tx, port: PortRow) -> str:
+    """One address more, which is returned. Raises BadRequest, Conflict where the port's network has none."""
+    address = allocation.take_one_more(tx, port)
+    changed(tx, port)
+    return address
+
+
+def remove_fixed_ip(tx: Tx, port: PortRow, address: str) -> None:
+    """Raises Conflict where a floating IP leads to the address."""
+    held = address_store.of_ports(tx, [port.id])[port.id]
+    rest = [row for row in held if row.ip_address != address]
+    _readdress(tx, port, [FixedIpWish(subnet_id=row.subnet_id, ip_address=row.ip_address) for row in rest])
+    changed(tx, port)
+
+
+def _readdress(tx: Tx, port: PortRow, wanted: Sequence[FixedIpWish]) -> None:
     before = {row.ip_address for row in address_store.of_ports(tx, [port.id])[port.id]}
     allocation.reallocate(tx, port, wanted)
     after = {row.ip_address for row in address_store.of_ports(tx, [port.id])[port.id]}
