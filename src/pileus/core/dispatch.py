@@ -133,7 +133,7 @@ class App:
         problem = errors.BadRequest(error.description or error.title or "This is not a request that HTTP knows.")
         request_id = "req-" + str(uuid.uuid4())
         resp.status = error.status
-        resp.data, resp.content_type = self._service_at(req.path).shape(problem, request_id)
+        resp.data, resp.content_type = self._service_at(req.path).shape(problem, request_id, FIRST)
         resp.set_header("X-Openstack-Request-Id", request_id)
 
     async def answer(
@@ -150,7 +150,7 @@ class App:
         try:
             await self._try(service, by_method, req, parameters, answer)
         except Problem as problem:
-            answer.payload, answer.kind = service.shape(problem, answer.request_id)
+            answer.payload, answer.kind = service.shape(problem, answer.request_id, answer.version)
             answer.status, answer.headers = problem.status, problem.headers
             if problem.status == 401 and service.www_authenticate:
                 answer.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
@@ -159,7 +159,7 @@ class App:
                 "a request failed", method=req.method, path=req.path, request_id=answer.request_id, service=service.name
             )
             failure = Problem(f"Pileus failed to answer. The log has the reason under {answer.request_id}.")
-            answer.payload, answer.kind = service.shape(failure, answer.request_id)
+            answer.payload, answer.kind = service.shape(failure, answer.request_id, answer.version)
             answer.status, answer.headers = 500, {}
         _send(service, req.method, resp, answer)
         _note(service, req, answer, time.perf_counter() - began)

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from pileus.core.version import Version
+
 
 class Problem(Exception):
     """A refusal written for the reader: what, which value, which limit, what to do.
@@ -97,7 +99,8 @@ class ServiceUnavailable(Problem):
 
 
 Rendered = tuple[bytes, str]
-Shape = Callable[[Problem, str], Rendered]
+Shape = Callable[[Problem, str, Version], Rendered]
+"""From a problem, the request's id and the version in which it asked."""
 """(problem, request id) -> (body, content type)."""
 
 JSON = "application/json"
@@ -129,31 +132,34 @@ _FAULTS = {
 }
 
 
-def compute_shape(problem: Problem, request_id: str) -> Rendered:
+def compute_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     fault: dict[str, Any] = {"code": problem.status, "message": problem.message}
     if problem.status in (413, 429):
         fault["retryAfter"] = problem.headers.get("Retry-After", "0")
     return _json({_FAULTS.get(problem.status, "computeFault"): fault})
 
 
-def identity_shape(problem: Problem, request_id: str) -> Rendered:
+def identity_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     error = {"code": problem.status, "message": problem.message, "title": title(problem.status), **problem.extra}
     return _json({"error": error})
 
 
-def network_shape(problem: Problem, request_id: str) -> Rendered:
+def network_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     kind = f"HTTP{problem.code}" if problem.code == type(problem).__name__ else problem.code
     return _json({"NeutronError": {"type": kind, "message": problem.message, "detail": ""}})
 
 
-def image_shape(problem: Problem, request_id: str) -> Rendered:
+def image_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     head = f"{problem.status} {title(problem.status)}"
     text = html.escape(problem.message, quote=False)
     page = f"<html>\n <head>\n  <title>{head}</title>\n </head>\n <body>\n  <h1>{head}</h1>\n  {text}<br /><br />\n </body>\n</html>"
     return page.encode(), "text/html; charset=UTF-8"
 
 
-def placement_shape(problem: Problem, request_id: str) -> Rendered:
+PLACEMENT_CODES = Version(1, 23)
+
+
+def placement_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     error = {
         "status": problem.status,
         "title": title(problem.status),
@@ -161,11 +167,11 @@ def placement_shape(problem: Problem, request_id: str) -> Rendered:
         "request_id": request_id,
         **problem.extra,
     }
-    if "." in problem.code:
-        error["code"] = problem.code
+    if version >= PLACEMENT_CODES:
+        error["code"] = problem.code if problem.code.startswith("placement.") else "placement.undefined_code"
     return _json({"errors": [error]})
 
 
-def plain_shape(problem: Problem, request_id: str) -> Rendered:
+def plain_shape(problem: Problem, request_id: str, version: Version) -> Rendered:
     """For Pileus' own interfaces: {"error": {"code", "message", "request_id"}}."""
     return _json({"error": {"code": problem.status, "message": problem.message, "request_id": request_id}})
