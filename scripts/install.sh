@@ -1,7 +1,6 @@
 # Functions that quickstart and check share: Debian packages and the virtual environment. Sourced, not run.
 
-PACKAGES_REAL="qemu-system-x86 qemu-utils libvirt-daemon libvirt-daemon-system libvirt-dev openvswitch-switch ovn-central
- ovn-host iproute2 nftables iputils-ping openssh-client novnc pkg-config gcc libc6-dev python3-dev python3-venv"
+PACKAGES_REAL=$(awk '!/^#/ { print $1 }' src/pileus/supervise/packages.txt)
 PACKAGES_TEST="postgresql haproxy chromium curl libvirt-clients tcpdump slapd libldap-dev
  libsasl2-dev"
 LOG=${LOG:-$(mktemp -t pileus-install.XXXXXX)}

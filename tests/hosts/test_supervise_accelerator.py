@@ -60,11 +60,12 @@ def test_nothing_is_missing_where_these_tests_run() -> None:
     assert packages.missing() == ""
 
 
-def test_what_is_missing_is_said_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "PROGRAMS", {"no-such-program": "first-package"})
-    monkeypatch.setattr(packages, "FILES", {"/no/such/*/file": "second-package"})
-    monkeypatch.setattr(packages, "ACCOUNTS", {"no-such-account": "first-package"})
+def test_what_is_missing_is_said_in_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ["# a comment", "first-package sh no-such-program", "second-package /no/such/*/file", "third-package sh"]
+    listed += ["fourth-package", "fifth-package user:no-such-account", "sixth-package user:root /etc/pass*"]
+    (tmp_path / "packages.txt").write_text("\n".join(listed))
+    monkeypatch.setattr(packages, "LIST", tmp_path / "packages.txt")
     monkeypatch.setattr(packages, "MODULES", ("no_such_module",))
     apt, pip = packages.missing().splitlines()
-    assert apt.endswith("apt-get install first-package second-package")
+    assert apt.endswith("apt-get install fifth-package first-package second-package")
     assert "no_such_module" in pip

@@ -12,9 +12,15 @@ import psutil
 import pytest
 
 from pileus.core.config import Settings
-from pileus.operate import up
+from pileus.node.diff import Done
+from pileus.node.ledger import Ledger, Page, boot_id
+from pileus.node.sim import SimulatedHost, kept_guests
+from pileus.operate import state, up
+from pileus.operate.down import down
 from pileus.operate.options import OptionError
+from tests.sim.test_agent import FACTS
 from tests.support.command import Command, free_port, processes_of, until
+from tests.unit.test_diff import spec
 
 
 @pytest.fixture
@@ -95,11 +101,13 @@ def test_real_mode_without_root(pileus: Command, monkeypatch: pytest.MonkeyPatch
     nothing_left(pileus)
 
 
-def test_a_missing_package_is_named(pileus: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(pileus: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pileus.supervise import packages
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setitem(packages.PROGRAMS, "no-such-program", "no-such-package")
+    lacking = tmp_path / "packages.txt"
+    lacking.write_text("no-such-package no-such-program\n")
+    monkeypatch.setattr(packages, "LIST", lacking)
     with pytest.raises(OptionError, match=r"apt-get install .*no-such-package"):
         up.up(Settings(state_dir=pileus.state_dir, port=free_port()))
     nothing_left(pileus)
@@ -169,3 +177,15 @@ def test_status_without_a_terminal(pileus: Command) -> None:
     done: subprocess.CompletedProcess[str] = pileus("status")
     assert "\x1b" not in done.stdout
     assert "Nothing is wrong." in done.stdout
+
+
+def test_down_with_guests_ends_simulated_ones_and_the_next_agent_starts_them(tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    state.prepare(place, "sim")
+    memory = place / "sim" / "h1" / "guests"
+    SimulatedHost(FACTS, memory=memory).start(spec(id="a"))
+    ledger = Ledger(place / "sim" / "h1")
+    ledger.save(Page(done={"a": Done(generation=5, disk=True)}, boot_id=boot_id()))
+    down(place, guests=True)
+    assert kept_guests(memory)["a"].guest.state == "stopped"
+    assert ledger.load().done["a"].generation == 0

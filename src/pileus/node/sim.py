@@ -222,9 +222,7 @@ class SimulatedHost:
     def _keep(self, guest_id: str) -> None:
         if self._memory is None:
             return
-        new = _file(self._memory, guest_id).with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(Kept(self._guests[guest_id], self._specs[guest_id])))
-        new.replace(_file(self._memory, guest_id))
+        _write(self._memory, guest_id, Kept(self._guests[guest_id], self._specs[guest_id]))
 
     def _set(self, held: Guest, state: GuestState) -> None:
         held.state, held.has_domain = state, True
@@ -268,6 +266,20 @@ def kept_guests(memory: Path) -> dict[str, Kept]:
     """The guests of a simulated host, by id."""
     memory.mkdir(parents=True, exist_ok=True)
     return {file.stem: msgspec.json.decode(file.read_bytes(), type=Kept) for file in memory.glob("*.json")}
+
+
+def end_guests(memory: Path) -> None:
+    """The guests of a simulated host, whose agent has ended, run no more."""
+    for guest_id, kept in kept_guests(memory).items():
+        if kept.guest.state in ("running", "paused"):
+            kept.guest.state = "stopped"
+            _write(memory, guest_id, kept)
+
+
+def _write(memory: Path, guest_id: str, kept: Kept) -> None:
+    new = _file(memory, guest_id).with_suffix(".new")
+    new.write_bytes(msgspec.json.encode(kept))
+    new.replace(_file(memory, guest_id))
 
 
 def _file(memory: Path, guest_id: str) -> Path:

@@ -30,6 +30,8 @@ def down(state_dir: Path, guests: bool = False, purge: bool = False) -> Ended:
     was_running = stop_serving(state_dir)
     if purge:
         access.forget(state_dir)
+    if guests and not purge:
+        _stop_guests(state_dir)
     if state.mode(state_dir) == "real":
         _stop_host(state_dir, guests, purge)
     if purge:
@@ -74,16 +76,26 @@ def end(process: psutil.Process, patience: float) -> None:
         pass
 
 
+def _stop_guests(state_dir: Path) -> None:
+    """The next agent starts them again."""
+    for ledger in [*state_dir.glob("run/agent/*/ledger.json"), *state_dir.glob("sim/*/ledger.json")]:
+        Ledger(ledger.parent).expect_start()
+    if state.mode(state_dir) == "real":
+        from pileus.operate.guests import power_down
+
+        power_down(state_dir)
+    else:
+        from pileus.node.sim import end_guests
+
+        for host in (state_dir / "sim").iterdir():
+            end_guests(host / "guests")
+
+
 def _stop_host(state_dir: Path, guests: bool, purge: bool) -> None:
-    from pileus.operate import guests as host_guests
     from pileus.supervise import purge as host
 
     if purge:
         host.purge(state_dir)
         return
-    if guests:
-        for ledger in (state_dir / "run/agent").glob("*/ledger.json"):
-            Ledger(ledger.parent).expect_start()
-        host_guests.power_down(state_dir)
     if guests or not running_guests(state_dir):
         host.stop(state_dir)

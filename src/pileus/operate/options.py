@@ -145,6 +145,11 @@ def check(settings: Settings) -> None:
             f"external_bridge is '{settings.external_bridge}': a bridge's name has at most 15 letters, digits, '-', '_', '.'.",
         )
     check_image_stores(settings)
+    for part in filter(None, (part.strip() for part in settings.import_networks.split(","))):
+        try:
+            ipaddress.ip_network(part)
+        except ValueError as error:
+            raise BadValue("import_networks", f"import_networks has '{part}': no network: {error}.") from None
     check_listen(settings.host)
     _check_certificate(settings)
 

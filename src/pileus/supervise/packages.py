@@ -6,32 +6,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from pileus.supervise.libvirt import QEMU_USER
-
-PROGRAMS = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-img": "qemu-utils",
-    "libvirtd": "libvirt-daemon",
-    "virtlogd": "libvirt-daemon",
-    "ovsdb-server": "openvswitch-common",
-    "ovsdb-tool": "openvswitch-common",
-    "ovs-vsctl": "openvswitch-switch",
-    "ovs-vswitchd": "openvswitch-switch",
-    "ovn-northd": "ovn-central",
-    "ovn-controller": "ovn-host",
-    "ovn-trace": "ovn-common",
-    "nft": "nftables",
-    "ip": "iproute2",
-    "unshare": "util-linux",
-    "mount": "mount",
-}
-FILES = {
-    "/usr/share/openvswitch/vswitch.ovsschema": "openvswitch-switch",
-    "/usr/share/ovn/ovn-nb.ovsschema": "ovn-central",
-    "/usr/share/ovn/ovn-sb.ovsschema": "ovn-central",
-    "/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so": "libvirt-daemon-driver-qemu",
-}
-ACCOUNTS = {QEMU_USER: "libvirt-daemon-system"}
+LIST = Path(__file__).with_name("packages.txt")
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 MODULES = ("libvirt", "ovs", "ovsdbapp", "pyroute2")
 
 
@@ -48,15 +24,21 @@ def missing() -> str:
 
 
 def _missing_packages() -> Iterator[str]:
-    sbin = "/usr/local/sbin:/usr/sbin:/sbin"
-    for program, package in PROGRAMS.items():
-        if not shutil.which(program) and not shutil.which(program, path=sbin):
+    for line in LIST.read_text().splitlines():
+        package, *wanted = line.partition("#")[0].split() or [""]
+        if not all(map(_is_here, wanted)):
             yield package
-    for pattern, package in FILES.items():
-        if not any(Path("/").glob(pattern.lstrip("/"))):
-            yield package
-    for account, package in ACCOUNTS.items():
-        try:
-            pwd.getpwnam(account)
-        except KeyError:
-            yield package
+
+
+def _is_here(wanted: str) -> bool:
+    """A program, a file by its pattern from / on, or user:NAME."""
+    if wanted.startswith("/"):
+        return any(Path("/").glob(wanted.lstrip("/")))
+    kind, _, account = wanted.partition(":")
+    if kind != "user":
+        return bool(shutil.which(wanted) or shutil.which(wanted, path=SBIN))
+    try:
+        pwd.getpwnam(account)
+    except KeyError:
+        return False
+    return True

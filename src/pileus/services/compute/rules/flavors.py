@@ -16,6 +16,7 @@ from pileus.services.compute.store import flavors as store
 from pileus.services.compute.store.flavors import FlavorRow, Wanted
 from pileus.services.compute.types.fields import flag, strict_bool, whole
 from pileus.services.compute.types.flavors import FlavorCreate, FlavorQuery
+from pileus.services.identity import rules as identity
 
 SPECS_SHOWN = "os_compute_api:os-flavor-extra-specs:index"
 
@@ -111,6 +112,8 @@ def accesses(tx: Tx, row: FlavorRow) -> list[str]:
 def add_access(tx: Tx, caller: Caller, row: FlavorRow, project_id: str) -> list[str]:
     if row.is_public:
         raise Conflict(f"Can not add access to a public flavor: every project may use {row.id}.")
+    if not identity.project_exists(tx, project_id):
+        raise BadRequest(f"Project ID {project_id} is not a valid project.")
     store.add_access(tx, row.id, project_id)
     events.record(tx, caller, "compute", "add_access", "flavor", row.id, project=project_id)
     return store.projects_with_access(tx, row.id)
