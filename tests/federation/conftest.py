@@ -14,7 +14,7 @@ from pileus.services.identity.api import api
 from pileus.services.identity.rules import sign_on
 from pileus.services.identity.rules.sign_on import Place
 from pileus.services.identity.types.sign_on import SignOn
-from tests.support.served import PASSWORD, served_app
+from tests.support.live import PASSWORD, with_identity
 
 DASHBOARD = "http://dashboard.example/auth/websso/"
 RULES = [
@@ -85,8 +85,8 @@ class Cloud(msgspec.Struct):
 @contextmanager
 def cloud_on_socket() -> Iterator[Cloud]:
     names = [("keystone", "identity", "/identity")]
-    with served_app([api], names, trusted_dashboards=DASHBOARD) as (url, app):
-        found = Cloud(url, app)
+    with with_identity([api], names, trusted_dashboards=DASHBOARD) as live:
+        found = Cloud(live.url, live.app)
         found.log_in()
         yield found
 

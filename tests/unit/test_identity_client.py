@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pileus.services.identity.api import api
-from tests.support.served import environment, served
+from tests.support.live import environment, with_identity
 
 CLIENT = shutil.which("openstack", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CLIENT is None, reason="needs python-openstackclient")]
@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CLIENT is None, reason="needs
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with served([api], [("keystone", "identity", "/identity")]) as found:
-        yield found
+    with with_identity([api], [("keystone", "identity", "/identity")]) as found:
+        yield found.url
 
 
 def openstack(url: str, *words: str, shows: bool = False, **env: str) -> Any:

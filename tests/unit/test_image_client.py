@@ -14,21 +14,21 @@ from openstack import exceptions, resource
 
 from pileus.services.identity.api import api as identity
 from pileus.services.image.api import api as image
-from tests.support.served import environment, served
+from tests.support.live import Live, environment, with_identity
 
 NAMES = [("keystone", "identity", "/identity"), ("glance", "image", "/image")]
 DATA = os.urandom(3_000_000)
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with served([identity, image], NAMES) as found:
+def cloud() -> Iterator[Live]:
+    with with_identity([identity, image], NAMES) as found:
         yield found
 
 
-def test_openstacksdk(url: str, tmp_path: Path) -> None:
-    given = environment(url)
-    cloud = openstack.connect(
+def test_openstacksdk(cloud: Live, tmp_path: Path) -> None:
+    given = environment(cloud.url)
+    client = openstack.connect(
         auth_url=given["OS_AUTH_URL"],
         username=given["OS_USERNAME"],
         password=given["OS_PASSWORD"],
@@ -41,49 +41,49 @@ def test_openstacksdk(url: str, tmp_path: Path) -> None:
     )
     file = tmp_path / "disk"
     file.write_bytes(DATA)
-    made = cloud.create_image(
+    made = client.create_image(
         "debian", filename=str(file), disk_format="raw", container_format="bare", wait=True, os_distro="debian"
     )
     assert (made.status, made.size, made.os_distro) == ("active", len(DATA), "debian")
-    assert cloud.image.download_image(made.id).content == DATA
-    cloud.image.update_image(made.id, name="debian 12", min_ram=64, os_version="12")
-    found = cloud.image.find_image("debian 12")
+    assert client.image.download_image(made.id).content == DATA
+    client.image.update_image(made.id, name="debian 12", min_ram=64, os_version="12")
+    found = client.image.find_image("debian 12")
     assert (found.id, found.min_ram, found.os_version) == (made.id, 64, "12")
-    cloud.image.add_tag(made.id, "golden")
-    assert [each.id for each in cloud.image.images(tag="golden")] == [made.id]
-    cloud.image.deactivate_image(made.id)
-    assert cloud.image.get_image(made.id).status == "deactivated"
-    cloud.image.reactivate_image(made.id)
-    cloud.image.add_member(made.id, member_id="somebody")
-    assert [member.member_id for member in cloud.image.members(made.id)] == ["somebody"]
+    client.image.add_tag(made.id, "golden")
+    assert [each.id for each in client.image.images(tag="golden")] == [made.id]
+    client.image.deactivate_image(made.id)
+    assert client.image.get_image(made.id).status == "deactivated"
+    client.image.reactivate_image(made.id)
+    client.image.add_member(made.id, member_id="somebody")
+    assert [member.member_id for member in client.image.members(made.id)] == ["somebody"]
 
-    staged = cloud.image.create_image("staged", disk_format="raw", container_format="bare", allow_duplicates=True)
-    cloud.image.stage_image(staged, data=b"bytes")
-    cloud.image.import_image(staged, method="glance-direct")
-    staged = resource.wait_for_status(cloud.image, cloud.image.get_image(staged.id), "active", ["queued"], 0.05, 20)
+    staged = client.image.create_image("staged", disk_format="raw", container_format="bare", allow_duplicates=True)
+    client.image.stage_image(staged, data=b"bytes")
+    client.image.import_image(staged, method="glance-direct")
+    staged = resource.wait_for_status(client.image, client.image.get_image(staged.id), "active", ["queued"], 0.05, 20)
     assert staged.checksum == hashlib.md5(b"bytes").hexdigest()
 
     with pytest.raises(exceptions.BadRequestException, match="declared as qcow2"):
-        cloud.image.create_image(
+        client.image.create_image(
             "liar", filename=str(file), disk_format="qcow2", container_format="bare", validate_checksum=True
         )
     for index in range(30):
-        cloud.image.create_image(f"many-{index}", disk_format="raw", container_format="bare")
-    assert len(list(cloud.image.images(limit=7))) == 32
-    for each in list(cloud.image.images()):
-        cloud.image.delete_image(each)
-    assert list(cloud.image.images()) == []
+        client.image.create_image(f"many-{index}", disk_format="raw", container_format="bare")
+    assert len(list(client.image.images(limit=7))) == 32
+    for each in list(client.image.images()):
+        client.image.delete_image(each)
+    assert list(client.image.images()) == []
 
 
 @pytest.mark.slow
-def test_openstack_command(url: str, tmp_path: Path) -> None:
+def test_openstack_command(cloud: Live, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("openstack")
     if not program.exists():
         pytest.skip("python-openstackclient is not installed")
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [program, *arguments], env={**os.environ, **environment(url)}, capture_output=True, text=True, check=False
+            [program, *arguments], env={**os.environ, **environment(cloud.url)}, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
