@@ -13,7 +13,7 @@ from pileus.services.identity.rules.sign_on import Place
 from pileus.services.identity.types.sign_on import Saml2
 from tests.federation.conftest import Cloud, cloud_on_socket
 from tests.support.saml_provider import NAMES
-from tests.support.served import PASSWORD
+from tests.support.live import PASSWORD
 
 RULES = [
     {

@@ -49,7 +49,7 @@ class Cloud:
             '[image_stores.web]\ntype = "http"\n'
         )
         arguments = ["--port", str(self.port), "--config", str(options)]
-        self.pileus("up", *arguments, *(["--sim"] if self.mode == "sim" else []))
+        self.pileus("up", *arguments, *(["--sim", "--sim-hosts", "2"] if self.mode == "sim" else []))
         os.environ |= {"OS_CLIENT_CONFIG_FILE": str(self.state_dir / "clouds.yaml")}
         return self
 
@@ -125,7 +125,7 @@ def configure(cloud: Cloud, folder: Path, web: str) -> None:
                 "flavor_ref_alt": flavors[1],
                 "min_microversion": "2.1",
                 "max_microversion": "2.104",
-                "min_compute_nodes": 1,
+                "min_compute_nodes": 2 if cloud.mode == "sim" else 1,
             },
             "compute-feature-enabled": {
                 "resize": False,
