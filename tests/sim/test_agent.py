@@ -12,7 +12,7 @@ import pytest
 from pileus.node import agent as agent_module
 from pileus.node.agent import Agent
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
-from pileus.node.host import Seen
+from pileus.node.host import HostError, Seen
 from pileus.node.ledger import Ledger
 from pileus.node.sim import SimulatedHost
 from tests.support.command import until
@@ -205,6 +205,26 @@ def test_an_old_picture_of_the_host_does_not_replace_a_newer_one(bench: Bench) -
     first.join()
     second.join()
     assert agent._seen["a"].nics == ("p1",)
+
+
+def test_specs_are_fetched_on_after_one_that_came_while_the_hypervisor_was_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, look, asked = bench.control, bench.host.see, threading.Event()
+
+    def away() -> dict[str, Seen]:
+        asked.set()
+        raise HostError("libvirt does not answer")
+
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    monkeypatch.setattr(bench.host, "see", away)
+    control.want(spec(id="a", generation=2))
+    assert asked.wait(10)
+    monkeypatch.setattr(bench.host, "see", look)
+    control.until(lambda: control.state("a") == ("running", 2))
+    control.want(spec(id="a", generation=3))
+    control.until(lambda: control.state("a") == ("running", 3))
 
 
 def test_a_crash_is_reported(bench: Bench) -> None:

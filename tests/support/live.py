@@ -44,9 +44,7 @@ def serving(services: Sequence[Service], **options: Any) -> Iterator[Live]:
 
 
 @contextmanager
-def with_identity(
-    services: Sequence[Service], names: Sequence[tuple[str, str, str]], **options: Any
-) -> Iterator[Live]:
+def with_identity(services: Sequence[Service], names: Sequence[tuple[str, str, str]], **options: Any) -> Iterator[Live]:
     """The same with real tokens. `names`: (name, type, path) for the catalog. The user is admin, of project admin."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -103,8 +103,7 @@ class Agent:
         with self._lock:
             self.page.spec = spec
             self.ledger.save(self.page)
-        self._look()
-        self.act()
+        self._changed.set()
 
     # act
 
@@ -239,6 +238,7 @@ class Agent:
             try:
                 self._look()
                 self._looked = time.monotonic()
+                self.act()
                 if self.page.spec is None and not self._full_due:
                     continue
                 status = self.status()
@@ -247,7 +247,6 @@ class Agent:
                     self._send(status)
                     last = time.monotonic()
                 interval = self.page.spec.status_interval if self.page.spec else interval
-                self.act()
                 if time.monotonic() >= reminded + _LOOK:
                     self._remind()
                     reminded = time.monotonic()

@@ -68,7 +68,7 @@ class Log:
 class GuestDiagnostics:
     """GET /{host}/guests/{guest_id}/diagnostics -> Diagnostics as JSON."""
 
-    def __init__(self, hosts: Mapping[str, Host], token: str) -> None:
+    def __init__(self, hosts: Mapping[str, Host], token: str | None) -> None:
         self._hosts, self._token = hosts, token
 
     async def on_get(self, req: falcon.asgi.Request, resp: falcon.asgi.Response, host: str, guest_id: str) -> None:
