@@ -12,8 +12,8 @@ from lxml import etree
 from pileus.services.identity.rules.sign_on import Place
 from pileus.services.identity.types.sign_on import Saml2
 from tests.federation.conftest import Cloud, cloud_on_socket
-from tests.support.saml_provider import NAMES
 from tests.support.live import PASSWORD
+from tests.support.saml_provider import NAMES
 
 RULES = [
     {
