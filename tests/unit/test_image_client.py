@@ -83,7 +83,11 @@ def test_openstack_command(cloud: Live, tmp_path: Path) -> None:
 
     def run(*arguments: str) -> str:
         done = subprocess.run(
-            [program, *arguments], env={**os.environ, **environment(cloud.url)}, capture_output=True, text=True, check=False
+            [program, *arguments],
+            env={**os.environ, **environment(cloud.url)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -112,7 +112,7 @@ def test_a_console_is_seen_and_typed_into_through_the_api() -> None:
 
 def test_what_a_guest_uses_is_asked_of_its_host() -> None:
     cloud, guests = Cloud(), Guests(0)
-    with listening(console.make_app({HOST: guests}, proof(HOST_TOKEN))) as agent:  # type: ignore[dict-item]
+    with listening(console.make_app({HOST: guests}, proof(HOST_TOKEN), Path("/dev/null"))) as agent:  # type: ignore[dict-item]
         host = cloud.host(agent_url=f"http://127.0.0.1:{agent}/{HOST}")
         path = f"/servers/{cloud.active(host)['id']}/diagnostics"
         shown = cloud.call("GET", path, token="project-admin", version="2.48").json()
