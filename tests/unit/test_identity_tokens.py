@@ -16,7 +16,7 @@ from pileus.core.db import Database
 from pileus.core.errors import Unauthorized
 from pileus.services.identity import passwords
 from pileus.services.identity.bootstrap import bootstrap
-from pileus.services.identity.rules import login, tokens
+from pileus.services.identity.rules import login, packing, tokens
 from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.totp import codes
 from pileus.services.identity.store import rows, users
@@ -42,8 +42,8 @@ stamps = st.integers(0, 1 << 53)
 claims = st.builds(
     Claims,
     user_id=ids,
-    methods=st.lists(st.sampled_from(tokens.METHODS), min_size=1, max_size=3, unique=True).map(tuple),
-    scope=st.sampled_from(tokens.SCOPES),
+    methods=st.lists(st.sampled_from(packing.METHODS), min_size=1, max_size=3, unique=True).map(tuple),
+    scope=st.sampled_from(packing.SCOPES),
     scope_id=st.none() | ids,
     issued_at=stamps,
     expires_at=stamps,
@@ -58,7 +58,7 @@ claims = st.builds(
 
 @given(claims)
 def test_claims_come_back(given: Claims) -> None:
-    assert tokens.unpacked(tokens.packed(given)) == given
+    assert packing.unpacked(packing.packed(given)) == given
 
 
 @given(stamps)

@@ -10,6 +10,7 @@ from tests.unit.test_http import api
 def test_the_document_has_every_route() -> None:
     made = document(api)
     assert set(made["paths"]) == {
+        "/toy/v1/cookie",
         "/toy/v1/things",
         "/toy/v1/things/{thing_id}",
         "/toy/v1/things/{thing_id}/action",

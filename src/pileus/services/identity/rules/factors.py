@@ -11,7 +11,7 @@ from cryptography.fernet import InvalidToken
 from pileus.core.body import micros
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Unauthorized
-from pileus.services.identity.rules import tokens
+from pileus.services.identity.rules import packing, tokens
 from pileus.services.identity.types.projects import DomainRow
 from pileus.services.identity.types.users import UserRow
 
@@ -39,10 +39,10 @@ class MoreProofNeeded(Unauthorized):
 
 def must_be_known(rules: Collection[Collection[str]]) -> None:
     """Raises BadRequest for a rule that nobody could ever meet."""
-    unknown = sorted({method for rule in rules for method in rule} - set(tokens.METHODS))
+    unknown = sorted({method for rule in rules for method in rule} - set(packing.METHODS))
     if unknown:
         raise BadRequest(
-            f"multi_factor_auth_rules names methods that are not here: {', '.join(unknown)}. There are {', '.join(tokens.METHODS)}."
+            f"multi_factor_auth_rules names methods that are not here: {', '.join(unknown)}. There are {', '.join(packing.METHODS)}."
         )
 
 

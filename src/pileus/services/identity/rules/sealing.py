@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from pileus.core.config import Settings
 from pileus.core.db import Tx
-from pileus.services.identity.rules.tokens import KEY_LIFE
 from pileus.services.identity.store import seals as store
 
 FILE = "credential-key"
 """In the state directory: one key a line; the first seals, all open."""
+KEY_LIFE = timedelta(days=30)
 _SEALED = re.compile(r"(\d+):(gAAAA[\w-]+=*)")
 
 
