@@ -17,9 +17,11 @@ from pileus.core.errors import Forbidden, Unauthorized
 from pileus.core.version import FIRST
 from pileus.services.identity.rules import federation, login, mapping, resources, tokens
 from pileus.services.identity.rules import projects as project_rules
+from pileus.services.identity.rules.domain_config import options_of
 from pileus.services.identity.rules.mapping import Assertion
 from pileus.services.identity.store import assignments, projects, rows, users
 from pileus.services.identity.store import federation as store
+from pileus.services.identity.types.domain_config import driver_of
 from pileus.services.identity.types.federation import IdentityProviderRow, MappingRow, Membership, ProtocolRow
 from pileus.services.identity.types.mappings import Mapped, MappedDomain, MappedGroup, MappedProject, MappedUser
 from pileus.services.identity.types.projects import DomainRow, ProjectCreate, ProjectRow
@@ -107,6 +109,10 @@ def _user(tx: Tx, caller: Caller, provider: IdentityProviderRow, protocol: Proto
         return resources.change(tx, caller, known, changed, _TAKEN.format(provider.id)) if changed else known
     domain = _must_be_there(tx, mapped.domain) if mapped.domain else projects.domain(tx, provider.domain_id)
     assert domain is not None
+    if driver_of(options_of(tx, domain.id)) != "sql":
+        raise Unauthorized(
+            f"Users of domain {domain.name} are in a directory: the mapping must name them as users of type 'local'."
+        )
     user_id = new_hex_id()
     row = UserRow(user_id, mapped.name, domain.id, True, None, None, None, None, {}, extra, last_active_at=tx.now)
     resources.add(tx, caller, row, _TAKEN.format(provider.id))
