@@ -1,6 +1,7 @@
 """SAML 2.0, end to end: keystoneauth by ECP, a browser, and assertions that must not work."""
 
 import base64
+import random
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -243,6 +244,33 @@ def test_a_sign_on_belongs_to_its_browser(cloud: Cloud, provider: SamlProvider, 
         begin(cloud, victim)
         assert bring(victim, place, response).status_code == 401
         assert bring(mallory, place, response).status_code == 303
+
+
+def test_no_change_of_an_answer_gets_far(cloud: Cloud, provider: SamlProvider, place: Place) -> None:
+    """Bytes changed, cut, doubled, at random: refused as they are, and never a failure of ours."""
+    chance = random.Random(7)
+    with httpx.Client(timeout=30) as browser:
+        good = provider.response(begin(cloud, browser)).encode()
+        for _ in range(60):
+            raw = bytearray(good)
+            at = chance.randrange(len(raw))
+            size = chance.choice((1, 1, 2, 20, 300))
+            match chance.randrange(4):
+                case 0:
+                    del raw[at : at + size]
+                case 1:
+                    raw[at:at] = raw[at : at + size]
+                case 2:
+                    raw[at] = chance.randrange(256)
+                case 3:
+                    raw[at:at] = chance.choice((b"<!-- -->", b"<a/>", b"&lt;", b"\x00", b"]]>", b"<?x y?>", b"&#0;"))
+            for body in (base64.b64encode(bytes(raw)), bytes(raw)):
+                answer = browser.post(place.acs, data={"SAMLResponse": body})
+                assert answer.status_code in (303, 400, 401), bytes(raw)
+            answer = browser.post(place.acs, content=bytes(raw), headers={"Content-Type": PAOS})
+            assert answer.status_code in (400, 401), bytes(raw)
+    users = {user["name"] for user in cloud.make("GET", "/users?idp_id=acme")["users"]}
+    assert users <= {"dana"}, "and whoever came is who was signed"
 
 
 def test_what_a_provider_must_know(cloud: Cloud, place: Place) -> None:

@@ -182,7 +182,7 @@ def _introspected(sign_on: OpenId, secret: str | None, token: str) -> Claims:
 def _must_be_for_us(claims: Claims, clients: Sequence[str]) -> None:
     """A token that the same provider gave to another service's client must not work here."""
     audience = claims.get("aud", ())
-    parties = {audience} if isinstance(audience, str) else set(map(str, audience))
+    parties = set(map(str, audience if isinstance(audience, list | tuple) else [audience]))
     issued_to = claims.get("azp", claims.get("client_id"))
     if not (parties | {str(issued_to)}) & set(clients):
         raise Unauthorized(f"The token is for {', '.join(sorted(parties))[:255] or 'nobody'}, not for this cloud.")
@@ -210,9 +210,9 @@ def _verified(sign_on: OpenId, token: str) -> dict[str, Any]:
 
 def _key(sign_on: OpenId, key_id: str | None) -> jwt.PyJWK:
     for older_than in (_KEPT, _ASK_AGAIN):
-        every: list[jwt.PyJWK] = [
-            key for key in _provider(sign_on, older_than).keys.keys if key.public_key_use in (None, "sig")
-        ]
+        shown: list[jwt.PyJWK] = _provider(sign_on, older_than).keys.keys
+        # a symmetric key that is shown to everybody proves nothing
+        every = [key for key in shown if key.public_key_use in (None, "sig") and key.key_type != "oct"]
         found = every if key_id is None and len(every) == 1 else [key for key in every if key.key_id == key_id]
         for key in found:
             return key

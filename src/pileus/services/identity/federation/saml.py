@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import xmlsec
 from lxml import etree
 from onelogin.saml2.auth import OneLogin_Saml2_Auth
 from onelogin.saml2.authn_request import OneLogin_Saml2_Authn_Request
@@ -34,7 +35,7 @@ _POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 _PAOS_BINDING = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
 _PAOS_SERVICE = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"
 _UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-_REFUSED = (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, etree.LxmlError, ValueError)
+_REFUSED = (OneLogin_Saml2_Error, OneLogin_Saml2_ValidationError, etree.LxmlError, xmlsec.Error, ValueError)
 
 
 class Asked(msgspec.Struct):
@@ -154,9 +155,8 @@ def verify(found: Configured, sign_on: Saml2, response: str) -> Answered:
         read = OneLogin_Saml2_Response(settings, response)
         read.is_valid(_received(found, response), raise_exceptions=True)
         confirmed = _confirmed_for_us(found, read)
-        names = read.get_attributes()
-        friendly = read.get_friendlyname_attributes()
-        provider = settings.get_idp_data()["entityId"]
+        named = {**read.get_friendlyname_attributes(), **read.get_attributes()}
+        provider, name_id = settings.get_idp_data()["entityId"], read.get_nameid()
         assertion_id, ends = read.get_assertion_id(), read.get_assertion_not_on_or_after()
     except _REFUSED as error:
         raise Unauthorized(f"The identity provider's answer is not valid: {error}") from None
@@ -166,7 +166,7 @@ def verify(found: Configured, sign_on: Saml2, response: str) -> Answered:
         id=hashlib.sha256(f"{provider}\n{assertion_id}".encode()).hexdigest(),
         expires_at=datetime.fromtimestamp(ends, UTC).replace(tzinfo=None),
         in_response_to=confirmed.get("InResponseTo"),
-        vouched=Vouched(provider, _attributes(provider, read.get_nameid(), {**friendly, **names})),
+        vouched=Vouched(provider, _attributes(provider, name_id, named)),
     )
 
 
@@ -176,8 +176,8 @@ def _confirmed_for_us(found: Configured, read: OneLogin_Saml2_Response) -> Any:
     python3-saml also takes assertions that say nothing of that, or say it outside.
     """
     root = read.decrypted_document if read.encrypted else read.document
-    subject = xml.find(root, "saml:Assertion/saml:Subject")
-    every = subject.findall("saml:SubjectConfirmation/saml:SubjectConfirmationData", namespaces=xml.PREFIXES)
+    path = "saml:Assertion/saml:Subject/saml:SubjectConfirmation/saml:SubjectConfirmationData"
+    every = root.findall(path, namespaces=xml.PREFIXES)
     if len(every) != 1 or every[0].get("Recipient") != found.place.acs:
         raise ValueError(f"its one recipient is not {found.place.acs}")
     return every[0]
