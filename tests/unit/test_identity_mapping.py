@@ -166,6 +166,8 @@ def test_one_name_is_needed() -> None:
         (rule({"user": {"name": "x", "type": "local"}}, NAME), "local user"),
         (rule({"user": {"name": "x", "type": "root"}}, NAME), "type"),
         (rule({"group": {"id": "x", "name": "y", "domain": {"id": "z"}}}, NAME), "by its id, or by its name"),
+        (rule({"group": {"id": "x", "name": "y"}}, NAME), "by its id, or by its name"),
+        (rule({"group": {"name": "y"}}, NAME), "by its id, or by its name"),
         (rule({"groups": "x", "domain": {}}, NAME), "domain is given"),
         (rule({"projects": [{"name": "x"}]}, NAME), "roles"),
         (rule({"user": {"name": "x"}}), "length"),
@@ -178,10 +180,10 @@ def test_one_name_is_needed() -> None:
         (
             rule(
                 {},
-                {"type": "x", "any_one_of": ["a"] * 1000, "regex": True},
+                {"type": "x", "any_one_of": ["a" * 500] * 40, "regex": True},
                 {"type": "x", "whitelist": ["b"], "regex": True},
             ),
-            "at most 1000",
+            "20001 characters",
         ),
     ],
 )
@@ -207,8 +209,8 @@ def test_expressions_that_are_slow_elsewhere() -> None:
 
 
 def test_large_rules_stay_small() -> None:
-    """A thousand expressions that want memory, against a thousand values."""
-    patterns = [f"[a-z]{{1,40}}{index}(foo|bar|baz){{1,20}}$" for index in range(1000)]
+    """Hundreds of expressions that want memory."""
+    patterns = [f"[a-z]{{1,40}}{index}(foo|bar|baz){{1,20}}$" for index in range(500)]
     raw = [rule({"user": {"name": "x"}}, NAME), rule({}, {"type": "many", "whitelist": patterns, "regex": True})]
     tracemalloc.start()
     try:

@@ -106,7 +106,7 @@ def _user(tx: Tx, caller: Caller, provider: IdentityProviderRow, protocol: Proto
     if known is not None:
         values = {"name": mapped.name, "extra": known.extra | extra}
         changed = {name: value for name, value in values.items() if getattr(known, name) != value}
-        return resources.change(tx, caller, known, changed, _TAKEN.format(provider.id)) if changed else known
+        return resources.change(tx, caller, known, changed, _TAKEN) if changed else known
     domain = _must_be_there(tx, mapped.domain) if mapped.domain else projects.domain(tx, provider.domain_id)
     assert domain is not None
     if driver_of(options_of(tx, domain.id)) != "sql":
@@ -115,13 +115,13 @@ def _user(tx: Tx, caller: Caller, provider: IdentityProviderRow, protocol: Proto
         )
     user_id = new_hex_id()
     row = UserRow(user_id, mapped.name, domain.id, True, None, None, None, None, {}, extra, last_active_at=tx.now)
-    resources.add(tx, caller, row, _TAKEN.format(provider.id))
+    resources.add(tx, caller, row, _TAKEN)
     store.link(tx, protocol.id, mapped.unique_id, user_id)
     return row
 
 
 _TAKEN = (
-    "There is a user '{{name}}' in this domain who does not come by this protocol of identity provider {}: "
+    "There is a user '{name}' in this domain who does not come by this protocol of this identity provider: "
     "give the provider a domain of its own, or list the protocol in that user's 'federated'."
 )
 

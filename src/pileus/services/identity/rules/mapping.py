@@ -19,6 +19,7 @@ from pileus.core.version import FIRST
 from pileus.services.identity.types.mappings import (
     Local,
     LocalDomain,
+    LocalGroup,
     LocalProject,
     LocalUser,
     Mapped,
@@ -35,7 +36,8 @@ SCHEMA_VERSIONS = ("1.0", "2.0")
 Assertion = Mapping[str, Sequence[str]]
 """Attribute -> its values."""
 Matches = Sequence[Sequence[str]]
-MAX_EXPRESSIONS = 1000
+MAX_EXPRESSIONS = 20_000
+"""Characters of all regular expressions of a mapping together."""
 MAX_VALUES = 1000
 """Of one text, where its matches have several values."""
 _MAX_TEXT = 4096
@@ -73,20 +75,28 @@ def _must_be_one_test(here: str, remote: Remote) -> None:
 
 
 def _must_say_who(here: str, local: Local) -> None:
-    user, group = local.user, local.group
+    user = local.user
     if user and user.type == "local" and user.id is None and (user.name is None or user.domain is None):
         raise BadRequest(f"{here}: a local user is given by its id, or by its name and domain.")
-    if group and (group.id is None) == (group.name is None or group.domain is None):
+    if local.group and not _names_one(local.group):
         raise BadRequest(f"{here}: a group is given by its id, or by its name and domain.")
-    domains = [one.domain for one in (local, user, group, *(local.projects or ())) if one is not None]
+    domains = [one.domain for one in (local, user, local.group, *(local.projects or ())) if one is not None]
     if any(domain and (domain.id is None) == (domain.name is None) for domain in domains):
         raise BadRequest(f"{here}: a domain is given by its id or its name.")
 
 
+def _names_one(group: LocalGroup) -> bool:
+    given = (group.id is not None, group.name is not None, group.domain is not None)
+    return given in ((True, False, False), (False, True, True))
+
+
 def _must_be_expressions(rules: Sequence[Rule]) -> None:
     texts = [text for rule in rules for remote in rule.remote if remote.regex for text in _patterns(remote)]
-    if len(texts) > MAX_EXPRESSIONS:
-        raise BadRequest(f"A mapping has at most {MAX_EXPRESSIONS} regular expressions; this has {len(texts)}.")
+    size = sum(map(len, texts))
+    if size > MAX_EXPRESSIONS:
+        raise BadRequest(
+            f"The regular expressions of a mapping have {size} characters; the limit is {MAX_EXPRESSIONS}."
+        )
     for text in texts:
         _expression(text)
 
