@@ -21,6 +21,8 @@ from pileus.services.identity.store import seals as store
 FILE = "credential-key"
 """In the state directory: one key a line; the first seals, all open."""
 KEY_LIFE = timedelta(days=30)
+GRACE = timedelta(hours=1)
+"""How long a key outlives its last use: a transaction that is under way may have sealed with it."""
 _SEALED = re.compile(r"(\d+):(gAAAA[\w-]+=*)")
 
 
@@ -54,9 +56,9 @@ def _first_key(tx: Tx, settings: Settings) -> store.Key:
 
 
 def _add_key(tx: Tx, settings: Settings, key_id: int) -> store.Key:
-    made = store.Key(key_id, _master(settings.state_dir).encrypt(Fernet.generate_key()).decode(), tx.now)
-    store.add_key(tx, made)
-    return made
+    """The one of that number; of several who make it at once one wins."""
+    store.add_key(tx, store.Key(key_id, _master(settings.state_dir).encrypt(Fernet.generate_key()).decode(), tx.now))
+    return store.keys(tx)[0]
 
 
 def rotate(tx: Tx, settings: Settings) -> None:
@@ -78,7 +80,7 @@ def tidy(tx: Tx, settings: Settings) -> bool:
         plain = unseal(tx, settings, kept.text) if _SEALED.fullmatch(kept.text) else kept.text
         store.replace(tx, kept, seal(tx, settings, plain))
         changed += 1
-    if keys and not changed:
+    if keys and not changed and keys[0].created_at < tx.now - GRACE:
         store.drop_keys_before(tx, keys[0].id)
     return not changed
 

@@ -54,7 +54,8 @@ def keys(tx: Tx) -> list[Key]:
 
 
 def add_key(tx: Tx, key: Key) -> None:
-    tx.insert(seal_keys, key)
+    """Unless there is one of its number."""
+    tx.insert_new(seal_keys, key)
 
 
 def replace_key(tx: Tx, key_id: int, text: str) -> None:
