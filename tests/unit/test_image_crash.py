@@ -1,10 +1,12 @@
 """An upload that is killed at any of its steps: after a sweep there is no file without a row and no row without its file."""
 
 import asyncio
+import gzip
 import hashlib
 import os
+import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,19 @@ import pytest
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.services.image import files, importing, receive, store, stores
+from pileus.services.image import files, importing, plugins, receive, store, stores
 from pileus.services.image.plugins import Plan
+from pileus.services.image.plugins import work as plugins_work
 from pileus.services.image.reconcile import sweep
 from pileus.services.image.rules.images import create_image, delete_image
-from pileus.services.image.rules.imports import Targets
+from pileus.services.image.rules.imports import Targets, begin_import
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, ImportMethod
 from tests.support.personas import persona
 
+needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
 DATA = b"d" * (files.BLOCK + 1000)
-STEPS = ("open", "write", "fsync", "link", "unlink", "rename", "close")
+STEPS = ("open", "write", "fsync", "link", "unlink", "rename", "close", "mkdir", "rmdir")
 
 
 def caller() -> Caller:
@@ -33,9 +37,9 @@ def caller() -> Caller:
     return found
 
 
-async def chunks() -> AsyncIterator[bytes]:
-    for start in range(0, len(DATA), 1 << 20):
-        yield DATA[start : start + (1 << 20)]
+async def chunks(data: bytes = DATA) -> AsyncGenerator[bytes, None]:
+    for start in range(0, len(data), 1 << 20):
+        yield data[start : start + (1 << 20)]
 
 
 def die_at(step: int) -> None:
@@ -65,7 +69,8 @@ def in_child(settings: Settings, step: int, work: Callable[[Database], None]) ->
     if child == 0:
         code = 9
         try:
-            files.pool = ThreadPoolExecutor(4)
+            files.pool = plugins_work.pool = ThreadPoolExecutor(4)
+            plugins._workshop = ThreadPoolExecutor(1)
             db = Database(settings.database_url)
             die_at(step)
             work(db)
@@ -77,7 +82,7 @@ def in_child(settings: Settings, step: int, work: Callable[[Database], None]) ->
     return status == 0
 
 
-def check(settings: Settings, image_id: str) -> str | None:
+def check(settings: Settings, image_id: str, staged: bytes = DATA, is_converted: bool = False) -> str | None:
     """The image's status, once all is known to agree."""
     db = Database(settings.database_url)
     sweep(db, settings)
@@ -90,9 +95,14 @@ def check(settings: Settings, image_id: str) -> str | None:
     assert kept == sorted([*wanted, *(f"{upload}.staged" for upload in uploads)])
     assert all(uploads.values())
     for name in kept:
-        assert (settings.state_dir / "images" / name).read_bytes() == DATA
+        data = (settings.state_dir / "images" / name).read_bytes()
+        if name.endswith(".staged"):
+            assert data == staged
+        else:
+            assert name == hashlib.sha512(data).hexdigest()
+            assert is_converted or data == DATA
     if image is not None and image.status == "active":
-        assert image.sha512 == hashlib.sha512(DATA).hexdigest() == kept[0]
+        assert [image.sha512] == kept
     return image.status if image else None
 
 
@@ -107,13 +117,13 @@ async def upload(
     await receive.upload(db, places, caller, image, data, length, "file")
 
 
-def prepared(directory: Path) -> tuple[Settings, ImageRow]:
+def prepared(directory: Path, container_format: str = "bare") -> tuple[Settings, ImageRow]:
     settings = Settings(state_dir=directory, mode="sim")
     directory.mkdir()
     db = Database(settings.database_url)
     db.create_tables()
     with db.write() as tx:
-        image = create_image(tx, caller(), {"disk_format": "raw", "container_format": "bare"})
+        image = create_image(tx, caller(), {"disk_format": "raw", "container_format": container_format})
     db.close()
     return settings, image
 
@@ -140,24 +150,38 @@ def test_a_receiver_that_is_killed(tmp_path: Path, receiver: Callable[..., Any],
     assert step > 10
 
 
-def test_an_import_of_staged_data_that_is_killed(tmp_path: Path) -> None:
+GZIPPED = gzip.compress(DATA, 1, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "container_format", "plan"),
+    [
+        (DATA, "bare", Plan()),
+        (GZIPPED, "compressed", Plan()),
+        pytest.param(GZIPPED, "compressed", Plan("qcow2", {"a": "b"}), marks=[needs_qemu_img, pytest.mark.slow]),
+    ],
+    ids=["as it is", "unpacked", "unpacked and converted"],
+)
+def test_an_import_of_staged_data_that_is_killed(
+    tmp_path: Path, data: bytes, container_format: str, plan: Plan
+) -> None:
     seen = set()
     wish = ImageImport(method=ImportMethod(name="glance-direct"))
-    for step in range(1, 100):
-        settings, image = prepared(tmp_path / str(step))
+    for step in range(1, 200):
+        settings, image = prepared(tmp_path / str(step), container_format)
         db = Database(settings.database_url)
         target = stores.of(settings)
-        asyncio.run(receive.stage(db, target, caller(), image, chunks(), None))
+        asyncio.run(receive.stage(db, target, caller(), image, chunks(data), None))
         with db.read() as tx:
             image = store.known_image(tx, image.id)
         db.close()
 
         def work(db: Database, target: stores.Stores = target, image: ImageRow = image) -> None:
             hold = importing.begin_staged(db, target, caller(), image, wish, Targets(["file"], together=True))
-            asyncio.run(importing.staged(db, target, caller(), image, hold, Plan()))
+            asyncio.run(importing.staged(db, target, caller(), image, hold, plan))
 
         done = in_child(settings, step, work)
-        status = check(settings, image.id)
+        status = check(settings, image.id, data, plan.disk_format is not None)
         seen.add(status)
         if done:
             assert status == "active"
@@ -165,6 +189,34 @@ def test_an_import_of_staged_data_that_is_killed(tmp_path: Path) -> None:
     else:
         pytest.fail("it never came to its end")
     assert seen == {"uploading", "queued", "active"}
+
+
+def test_an_import_from_the_web_that_is_killed(tmp_path: Path) -> None:
+    seen = set()
+    wish = ImageImport(method=ImportMethod(name="web-download", uri="http://example.org/image"))
+    for step in range(1, 200):
+        settings, image = prepared(tmp_path / str(step), "compressed")
+
+        def work(db: Database, target: stores.Stores, image: ImageRow = image) -> None:
+            targets = Targets(["file"], together=False)
+
+            async def go() -> None:
+                incoming = await receive.begin(
+                    db, target, None, lambda tx, upload: begin_import(tx, caller(), image, wish, targets, upload)
+                )
+                await importing.from_web(db, target, caller(), image, incoming, chunks(GZIPPED), Plan())
+
+            asyncio.run(go())
+
+        done = in_child(settings, step, lambda db, settings=settings: work(db, stores.of(settings)))
+        status = check(settings, image.id)
+        seen.add(status)
+        if done:
+            assert status == "active"
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert seen == {"queued", "active"}
 
 
 def test_a_delete_that_is_killed(tmp_path: Path) -> None:
