@@ -194,11 +194,13 @@ def found(name: str) -> bytes:
 
 
 def write(folder: Path) -> Path:
-    """All of them as files, with a manifest as the community's tests of formats read it."""
+    """Those that are taken as files, with a manifest as the community's tests of formats read it."""
+    folder.mkdir()
     listed = []
     for name, (form, reason, data) in corpus().items():
-        (folder / name).write_bytes(data)
-        listed.append({"name": name, "filename": name, "format": form, "usable": not reason})
+        if not reason:
+            (folder / name).write_bytes(data)
+            listed.append({"name": name, "filename": name, "format": form, "usable": True})
     manifest = folder / "manifest.yaml"
     manifest.write_text(yaml.safe_dump({"images": listed}))
     return manifest
