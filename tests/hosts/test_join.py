@@ -147,6 +147,20 @@ def test_a_host_renews_its_certificate_for_the_same_key_alone(lab: Lab) -> None:
         assert refused.status_code == 403, refused.text
 
 
+def test_a_host_whose_certificate_has_ended_joins_again_with_its_key(lab: Lab) -> None:
+    host, folder = lab.hosts[2].pileus, Folder(lab.hosts[2].state_dir / "tls")
+    before, key = folder.certificate.read_text(), folder.ensure_key()
+    token = lab.token()
+    assert "stop it by 'pileus down' first" in host.refused("join", lab.url, "--token", token)
+    host.ok("down")
+    folder.certificate.unlink()
+    host.ok("join", lab.url, "--token", token)
+    assert folder.certificate.read_text() != before
+    assert folder.ensure_key() == key
+    with as_host(lab, 2) as client:
+        assert ask(client, "GET", "/hosts/host2/spec") == 200
+
+
 def test_what_was_asked_while_the_wire_was_cut_is_done_when_it_is_mended(lab: Lab, user: User) -> None:
     image, flavor, network = (user.get(path)[noun][0]["id"] for path, noun in NOUNS)
     lab.wire.cut(1)

@@ -86,6 +86,13 @@ def trusting(ca: str) -> ssl.SSLContext:
     return context
 
 
+def believing_anybody() -> ssl.SSLContext:
+    """A client's context for what is compared by other means, or does not matter."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 def peer_of(transport: Any) -> Peer | None:
     """Who is at the other end of a connection; None for those who have shown no certificate."""
     connection = transport.get_extra_info("ssl_object")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import ssl
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +15,7 @@ import structlog
 
 from pileus.core import authority, logs
 from pileus.core.config import Settings, host_name
-from pileus.core.tls import Folder, trusting
+from pileus.core.tls import Folder, believing_anybody, trusting
 from pileus.node.client import ControlPlane, Refused
 from pileus.node.desired import CloudAuthority, JoinRequest
 from pileus.operate import membership, options, state, underlay, up
@@ -34,15 +33,15 @@ _REGISTERS_WITHIN = 30.0
 def join(settings: Settings, url: str, token: str, given: bool) -> Member:
     """Become a host of the cloud at `url`. `given`: the settings' host is this machine's address; else it is guessed.
 
-    Raises OptionError, leaving the machine as it was.
+    A host of that cloud gets another certificate for its key, where it was off for longer than its own lasted, and
+    learns the cloud's new address. Raises OptionError, leaving the machine as it was.
     """
     url = _checked_url(url)
     if not _TOKEN.fullmatch(token):
         raise OptionError("--token is not a join token: 'pileus host token' makes one where the cloud runs.")
-    known = membership.read(settings.state_dir)
-    if known is not None:
-        raise OptionError(f"This machine is host {known.name} of {known.url} already. 'pileus down --purge' ends that.")
     cloud = _authority(url, token.partition(".")[0])
+    if (known := membership.read(settings.state_dir)) is not None:
+        return _join_again(settings.state_dir, known, url, cloud, token)
     address = settings.host if given else underlay.address_towards(url)
     wanted = Member(
         url=url,
@@ -58,11 +57,20 @@ def join(settings: Settings, url: str, token: str, given: bool) -> Member:
     _check_underlay(address, cloud.mtu)
     with up.whole_or_not_at_all(settings):
         state.prepare(settings.state_dir, settings.mode)
-        member = _let_in(settings, wanted, cloud, token)
-        membership.write(settings.state_dir, member)
+        member = _let_in(settings.state_dir, wanted, cloud, token)
         _start(settings)
         _wait_until_registered(settings, member)
     return member
+
+
+def _join_again(state_dir: Path, known: Member, url: str, cloud: CloudAuthority, token: str) -> Member:
+    """Raises OptionError for a host of another cloud."""
+    if cloud.certificate != Folder(state_dir / "tls").authority.read_text():
+        raise OptionError(f"This machine is host {known.name} of {known.url} already. 'pileus down --purge' ends that.")
+    if state.running(state_dir) is not None:
+        raise OptionError(f"Host {known.name} of {known.url} runs: stop it by 'pileus down' first; guests go on.")
+    _let_in(state_dir, msgspec.structs.replace(known, url=url), cloud, token)
+    return start(state_dir)
 
 
 def start(state_dir: Path) -> Member:
@@ -141,7 +149,7 @@ def _checked_url(url: str) -> str:
 def _authority(url: str, fingerprint: str) -> CloudAuthority:
     """Nothing is told to whoever answers, and what it says is believed only where it fits the token."""
     try:
-        found = ControlPlane(url, "", context=ssl._create_unverified_context()).authority()
+        found = ControlPlane(url, "", context=believing_anybody()).authority()
         same = authority.fingerprint(found.certificate) == fingerprint
     except httpx.TransportError as error:
         raise OptionError(f"{url} does not answer: {error}.") from None
@@ -161,7 +169,7 @@ def _check_machine(settings: Settings) -> None:
     if not settings.secure:
         raise OptionError(f"--address is {settings.host}: other hosts can't reach this one there.")
     state.check(settings.state_dir, settings.mode)
-    options.check_port_free(settings)
+    options.check_port_free(settings, "the agents of hosts use that port")
     if settings.mode == "real":
         up.check_real(settings)
 
@@ -175,9 +183,9 @@ def _check_underlay(address: str, needed: int) -> None:
         )
 
 
-def _let_in(settings: Settings, wanted: Member, cloud: CloudAuthority, token: str) -> Member:
-    """Make our key, have it certified, and keep what we are told."""
-    folder = Folder(settings.tls)
+def _let_in(state_dir: Path, wanted: Member, cloud: CloudAuthority, token: str) -> Member:
+    """Have our key certified, and keep what we are told."""
+    folder = Folder(state_dir / "tls")
     wish = JoinRequest(token=token, host=wanted.name, request=authority.request_for(folder.ensure_key(), wanted.name))
     try:
         told = ControlPlane(wanted.url, wanted.name, context=trusting(cloud.certificate)).join(wish)
@@ -186,7 +194,9 @@ def _let_in(settings: Settings, wanted: Member, cloud: CloudAuthority, token: st
     except Refused as error:
         raise OptionError(f"The cloud does not let this machine in. {error}") from None
     folder.keep(told.certificate, cloud.certificate)
-    return msgspec.structs.replace(wanted, southbound=told.southbound)
+    member = msgspec.structs.replace(wanted, southbound=told.southbound)
+    membership.write(state_dir, member)
+    return member
 
 
 def _start(settings: Settings) -> None:

@@ -243,7 +243,7 @@ def check_listen(host: str) -> None:
         )
 
 
-def check_port_free(settings: Settings) -> None:
+def check_port_free(settings: Settings, to_do: str = "choose another with --port") -> None:
     """Raises OptionError when something else listens there."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -253,7 +253,7 @@ def check_port_free(settings: Settings) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise OptionError(
-                    f"port {settings.port} on {settings.host} is in use{_by_whom(settings.port)}; choose another with --port."
+                    f"port {settings.port} on {settings.host} is in use{_by_whom(settings.port)}; {to_do}."
                 ) from None
             raise OptionError(f"host is '{settings.host}': {error.strerror}.") from None
 

@@ -53,10 +53,10 @@ def join(tx: Tx, wish: JoinRequest) -> Membership:
         raise BadRequest(
             f"'{wish.host[:64]}' can't be a host's name: it has small letters, digits and '-' only, 63 at most."
         )
-    key_hash = _signable(wish.request)
     secret = _hashed(wish.token.rpartition(".")[2])
     if join_tokens.valid(tx, secret) is None:
         raise Forbidden("The token is not valid, or has expired: 'pileus host token' makes a new one.")
+    key_hash = _signable(wish.request)
     known = host_spec.host_spec_row(tx, wish.host)
     if known is None or known.key_hash != key_hash:
         if known is not None and (known.key_hash is None or hosts.host_of_name(tx, wish.host) is not None):
