@@ -8,6 +8,7 @@ import pytest
 from a2wsgi import ASGIMiddleware
 
 from pileus.core.reconcile import Controller, Reconciler
+from pileus.services.compute import api as compute
 from pileus.services.network import api as network
 from pileus.services.network import rules
 from pileus.services.network.reconcile import NetworkReconciler
@@ -42,7 +43,7 @@ class Place:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.app = make_app([network.api])
+        self.app = make_app([network.api, compute.api])  # a port that is deleted leaves its server
         self._reconciler = NetworkReconciler(self.app.db, ovn.northbound(lab.state_dir), ovn.southbound(lab.state_dir))
         reconciler = Reconciler("network", self._reconciler.run, topics=("network",), interval=30)
         self._controller = Controller(self.app.db, self.app.watch, [reconciler])

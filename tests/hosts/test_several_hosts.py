@@ -4,8 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from pileus.core.tls import Folder
 from tests.e2e.cloud import Guest, until
 from tests.hosts.several import SeveralHosts, pings, silence
 from tests.support.hosts import lab_of
@@ -46,6 +48,18 @@ def test_w22_hosts_appear_by_themselves_and_take_guests(cloud: SeveralHosts, gue
     assert [cloud.host_of(guest) for guest in guests] == ["host1", "host2"]
 
 
+def test_the_agent_of_the_first_host_too_talks_to_the_control_plane_alone(cloud: SeveralHosts) -> None:
+    first = cloud.lab.hosts[0]
+    agent = f"https://{first.address}:8781/none/guests/none/console-log"
+    for folder, opens in ((first.state_dir / "tls", True), (cloud.lab.hosts[1].state_dir / "tls", False)):
+        with httpx.Client(verify=Folder(folder).client_context()) as client:
+            if opens:
+                assert client.get(agent, extensions={"sni_hostname": "host0"}).status_code == 404
+            else:
+                with pytest.raises(httpx.TransportError):
+                    client.get(agent, extensions={"sni_hostname": "host0"})
+
+
 def test_w05_guests_of_two_hosts_reach_each_other(guests: tuple[Guest, Guest]) -> None:
     for one, other in (guests, guests[::-1]):
         one.run(f"ping -c 3 -W 2 {inside(other)}")
@@ -65,6 +79,15 @@ def test_w07_what_the_mtu_says_passes_between_hosts(cloud: SeveralHosts, guests:
         f"sleep 2; dd if=/dev/urandom of=large bs=1M count={megabytes} 2> /dev/null; nc -w 30 {inside(other)} 5001 < large; md5sum < large"
     )
     until(lambda: other.run("cat sum").split()[:1] == sent.split()[:1], "what was sent did not arrive whole")
+
+
+def test_guests_go_on_while_pileus_is_down_on_their_host(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
+    host = cloud.lab.hosts[1].pileus
+    assert "1 guest goes on" in host.ok("down")
+    guests[0].run(f"ping -c 3 -W 2 {inside(guests[1])}")
+    host.ok("join")
+    guests[0].act("reboot_server", "ACTIVE", "HARD")
+    guests[0].run("true")
 
 
 def test_w10_twenty_changes_of_floating_ips_leave_the_gateway_where_it_is(

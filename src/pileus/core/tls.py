@@ -38,7 +38,7 @@ class Folder:
     def ensure_key(self) -> str:
         """The private key; made when there is none. It never leaves the folder."""
         if not self.key.exists():
-            self.directory.mkdir(exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
             self._write(self.key, authority.new_key(), 0o600)
         return self.key.read_text()
 

@@ -1,7 +1,7 @@
 """The two ways in which an agent and the control plane know each other.
 
-The agent that `pileus up` starts itself has a token, and listens on loopback. One of a host that has joined has a
-certificate, shows it, and takes connections of nobody but the control plane.
+On loopback, and for simulated hosts, the agent that `pileus up` starts itself has a token, and listens on loopback. One of
+a host that other machines can reach has a certificate, shows it, and takes connections of nobody but the control plane.
 """
 
 from __future__ import annotations

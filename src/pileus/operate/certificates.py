@@ -11,9 +11,10 @@ from pathlib import Path
 import structlog
 
 from pileus.core import authority
-from pileus.core.config import Settings
+from pileus.core.config import Settings, host_name
 from pileus.core.db import Database
 from pileus.core.tls import Folder
+from pileus.services.compute.rules import join
 
 log = structlog.get_logger("pileus.tls")
 
@@ -30,6 +31,16 @@ def ensure(settings: Settings, db: Database) -> Folder:
         signed = signer.sign(request, "control plane", authority.CONTROL_PLANE, [settings.host])
         folder.keep(signed, signer.certificate)
         log.info("a certificate was made", address=settings.host, until=str(authority.expiry(signed)))
+    return folder
+
+
+def ensure_host(settings: Settings, db: Database) -> Folder:
+    """This machine is a host of its own cloud by certificate, as those that join; its agent renews it as theirs do."""
+    folder, name = Folder(settings.tls / "host"), host_name()
+    request = authority.request_for(folder.ensure_key(), name)
+    with db.write() as tx:
+        signer = authority.ensure(tx)
+        folder.keep(join.certify_own(tx, name, request), signer.certificate)
     return folder
 
 

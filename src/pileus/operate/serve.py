@@ -11,6 +11,7 @@ import structlog
 from pileus.cloud import Cloud
 from pileus.core import logs
 from pileus.core.config import Settings
+from pileus.core.db import Database
 from pileus.core.schema import NewerSchema
 from pileus.operate import access, certificates, state, underlay
 from pileus.operate.child import Child, host_agent
@@ -43,7 +44,7 @@ def serve(settings: Settings) -> int:
     if settings.secure:
         certificates.ensure(settings, cloud.db)
     machine = _machine(settings)
-    agent = _agent(settings, machine)
+    agent = _agent(settings, cloud.db, machine)
     agent.start()
     cloud.controller.start()
     server = Server(cloud.app, settings, [agent])
@@ -67,9 +68,13 @@ def _machine(settings: Settings) -> Machine | None:
     return Machine(settings).started()
 
 
-def _agent(settings: Settings, machine: Machine | None) -> Child:
-    """The host agent of this machine."""
+def _agent(settings: Settings, db: Database, machine: Machine | None) -> Child:
+    """The host agent of this machine: where other machines can reach it, one with a certificate, as on any host."""
     arguments = machine.agent_arguments() if machine else ["--sim", str(settings.sim_hosts)]
     if settings.secure:
-        arguments += ["--authority", str(settings.tls / "ca.pem"), *underlay.agent_arguments(settings.host)]
+        arguments += underlay.agent_arguments(settings.host)
+        if machine:
+            arguments += ["--joined", str(certificates.ensure_host(settings, db).directory)]
+        else:
+            arguments += ["--authority", str(settings.tls / "ca.pem")]
     return host_agent(settings.state_dir, settings.url, arguments)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from pileus.core.config import Settings
+from pileus.core.config import AGENT_PORT, Settings
 from pileus.operate import access, membership, options, state
 from pileus.operate.down import end
 from pileus.operate.options import OptionError
@@ -85,6 +85,9 @@ def check_machine(settings: Settings) -> None:
     """Raises OptionError where something here does not allow a start; changes nothing."""
     state.check(settings.state_dir, settings.mode)
     options.check_port_free(settings)
+    if settings.secure and settings.mode == "real":
+        agents = msgspec.structs.replace(settings, port=AGENT_PORT)
+        options.check_port_free(agents, "the agents of hosts use that port")
     if settings.mode == "real":
         check_real(settings)
 

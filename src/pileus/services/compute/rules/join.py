@@ -76,6 +76,12 @@ def join(tx: Tx, wish: JoinRequest) -> Membership:
     )
 
 
+def certify_own(tx: Tx, host: str, request: str) -> str:
+    """A certificate for a host that this Pileus starts itself."""
+    host_spec.set_key(tx, host, _signable(request))
+    return authority_of_cloud(tx).sign(request, "host", host)
+
+
 def renew(tx: Tx, known: HostSpecRow, request: str) -> Certificate:
     """A new certificate for the key that the host has. Raises Forbidden for another key."""
     if known.key_hash is None or _signable(request) != known.key_hash:

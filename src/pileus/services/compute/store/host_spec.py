@@ -51,7 +51,8 @@ def set_key(tx: Tx, host: str, key_hash: str) -> None:
 
 
 def forget_joined(tx: Tx, host: str) -> None:
-    tx.delete(host_specs, (host_specs.c.host == host) & host_specs.c.key_hash.is_not(None))
+    """One that this Pileus starts itself has a token too, and stays let in."""
+    tx.delete(host_specs, (host_specs.c.host == host) & (host_specs.c.token_hash == ""))
 
 
 def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int:
