@@ -27,13 +27,16 @@ class Processes:
         self.pileus.ok("up", "--sim", "--database", self.database, "--port", self.first.rsplit(":")[-1])
 
     @contextmanager
-    def more(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
-        process = self.pileus.begin(*words, "--database", self.database)
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.communicate(timeout=20)
+    def more(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """Its log goes to a file: nobody reads it while it runs."""
+        with (self.pileus.home / f"{words[0]}.log").open("ab") as log:
+            command = self.pileus.arguments(*words, "--database", self.database)
+            process = subprocess.Popen(command, env=self.pileus.environment, stdout=log, stderr=log)
+            try:
+                yield process
+            finally:
+                process.terminate()
+                process.wait(20)
 
     def token(self, url: str, project_id: str | None = None) -> str:
         """Of the administrator, for the first project or another."""
@@ -52,20 +55,20 @@ class Processes:
 
     def boot(self, url: str, token: str, name: str) -> str:
         flavors = self.call("GET", url, "/compute/v2.1/flavors", token).json()["flavors"]
-        image = self.call(
-            "POST",
-            url,
-            "/image/v2/images",
-            token,
-            json={"name": name, "disk_format": "raw", "container_format": "bare"},
-        ).json()["id"]
-        data = {"content-type": "application/octet-stream"}
-        self.call("PUT", url, f"/image/v2/images/{image}/file", token, content=b"\0" * 512, headers=data)
+        image = self.image(url, token)
         flavor = next(each["id"] for each in flavors if each["name"] == "m1.nano")
         wish = {"name": name, "imageRef": image, "flavorRef": flavor, "networks": "none"}
         answer = self.call("POST", url, "/compute/v2.1/servers", token, json={"server": wish})
         assert answer.status_code == 202, answer.text
         return answer.json()["server"]["id"]
+
+    def image(self, url: str, token: str) -> str:
+        """A small one, ACTIVE."""
+        wish = {"name": "tiny", "disk_format": "raw", "container_format": "bare"}
+        image = self.call("POST", url, "/image/v2/images", token, json=wish).json()["id"]
+        data = {"content-type": "application/octet-stream"}
+        self.call("PUT", url, f"/image/v2/images/{image}/file", token, content=b"\0" * 512, headers=data)
+        return str(image)
 
     def status(self, url: str, token: str, server: str) -> str:
         return self.call("GET", url, f"/compute/v2.1/servers/{server}", token).json()["server"]["status"]
