@@ -90,6 +90,7 @@ def test_holes_are_zeros(data: bytes, tmp_path_factory: pytest.TempPathFactory) 
         (gzip.compress(DISK), "qcow2", "declared as qcow2"),
         (gzip.compress(gzip.compress(DISK)), "raw", "content is gzip"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "data",
 )
 def test_not_unpacked(tmp_path: Path, data: bytes, disk_format: str, reason: str) -> None:
     with pytest.raises(Problem, match=reason):
