@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from pileus.services.identity.reconcile import reconcilers
+from pileus.services.identity.store import rows
+from pileus.services.identity.types.users import UserRow
 from tests.support import slapd as directory
 from tests.support.identity import Identity
 from tests.support.slapd import PEOPLE, SUFFIX, TEAMS, Slapd
@@ -178,9 +180,37 @@ def test_a_name_goes_over_to_another(slapd: Slapd) -> None:
     slapd.change(first, cn="Old Pat")
     slapd.change(second, cn="Pat")
     assert office.users("&name=Pat")["Pat"]["id"] != pat
+    slapd.change(second, cn="Pit")
+    assert office.users("&name=Pat") == {}
     assert office.users()["Old Pat"]["id"] == pat
     slapd.delete(first)
     slapd.delete(second)
+
+
+def test_names_go_round(slapd: Slapd) -> None:
+    office = Office(slapd.options(user_name_attribute="cn"))
+    first, second = slapd.person("r1"), slapd.person("r2")
+    before = office.users()
+    slapd.change(first, cn="r2")
+    slapd.change(second, cn="r1")
+    after = office.users()
+    assert (after["r2"]["id"], after["r1"]["id"]) == (before["r1"]["id"], before["r2"]["id"])
+    slapd.delete(first)
+    slapd.delete(second)
+
+
+def test_a_row_that_no_directory_has_keeps_its_name(slapd: Slapd, office: Office) -> None:
+    """Such as a user for whom an identity provider vouches, in the same domain."""
+    row = UserRow("vouched", "tom", office.domain_id, True, None, None, None, None, {}, {})
+    with office.app.db.write() as tx:
+        rows.insert(tx, row)
+    dn = slapd.person("tom", "secret")
+    team = slapd.team("toms", dn)
+    assert office.users()["tom"]["id"] == "vouched"
+    assert office.sign_on("tom", "secret").status_code == 401
+    assert office.call("GET", f"/groups/{office.groups()['toms']['id']}/users").json["users"] == []
+    slapd.delete(dn)
+    slapd.delete(team)
 
 
 def test_who_can_not_be_told_apart_is_left_out(slapd: Slapd) -> None:
@@ -505,6 +535,26 @@ def test_an_id_of_its_own(slapd: Slapd) -> None:
     assert renamed.json["user"]["name"] == "Kim B."
     assert office.sign_on("Kim B.", "secret").json["token"]["user"]["id"] == made["id"]
     assert office.call("DELETE", f"/users/{made['id']}").status_code == 204
+
+
+def test_an_id_that_only_the_directory_gives(slapd: Slapd) -> None:
+    """An attribute that is shown only to who asks for it, and that nobody can write."""
+    office = Office(slapd.options(user_id_attribute="entryUUID", group_id_attribute="entryUUID", **WRITABLE))
+    ann = office.users()["ann"]
+    assert office.sign_on("ann", "ann's secret").json["token"]["user"]["id"] == ann["id"]
+    members = office.call("GET", f"/groups/{office.groups()['crew']['id']}/users").json["users"]
+    assert {user["name"] for user in members} == {"ann", "bob"}
+    refused = office.call("POST", "/users", {"user": {"name": "new", "domain_id": office.domain_id}})
+    assert (refused.status_code, "ldap.user_id_attribute" in refused.json["error"]["message"]) == (400, True)
+
+
+def test_binary_ids_are_searched_for_byte_by_byte() -> None:
+    from pileus.services.identity.drivers.ldap_tree import Found, equals
+
+    found = Found("cn=x", {"objectGUID": [b"\x00(*)\xff"]})
+    assert found.text("objectguid") == "00282a29ff"
+    assert equals("objectGUID", "00282a29ff") == r"(objectGUID=\00\28\2a\29\ff)"
+    assert equals("objectGUID", "*)(uid=*") == "(!(objectClass=*))"
 
 
 def test_groups_are_made_changed_and_deleted(slapd: Slapd, writable: Office) -> None:

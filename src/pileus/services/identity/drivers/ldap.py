@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pileus.core.db import Database
 from pileus.core.errors import BadRequest, NotFound
@@ -13,10 +13,11 @@ from pileus.services.identity.drivers.mirror import Mirror
 from pileus.services.identity.drivers.protocol import Look
 from pileus.services.identity.store import directory as store
 from pileus.services.identity.store import rows
-from pileus.services.identity.types.directory import EntryRow, Kind, public_id
+from pileus.services.identity.types.directory import Entry, EntryRow, Kind, public_id
 from pileus.services.identity.types.domain_config import LdapOptions
 from pileus.services.identity.types.users import GroupRow, UserRow
 
+E = TypeVar("E", bound=Entry)
 _directories: dict[str, tuple[LdapOptions, Directory]] = {}
 """By domain, with the options that they were made for: they keep connections."""
 _lock = threading.Lock()
@@ -47,10 +48,19 @@ class LdapDriver:
     def look(self, what: Look) -> bool:
         if what.id is not None:
             return self._look_at_one(what.kind, what.id)
-        everybody = [entry.id for entry in self._entries(what.kind)] if what.name is None else []
+        known = self._entries(what.kind, what.name)
+        asked = [entry.id for entry in known]
+        renamed = [entry.local_id for entry in known] if what.name is not None else []
         if what.kind == "user":
-            return self._mirror.users(self._directory.users(what.name), everybody)
-        return self._mirror.groups(self._directory.groups(what.name), everybody)
+            return self._mirror.users(self._named_or_known(self._directory.users, what.name, renamed), asked)
+        return self._mirror.groups(self._named_or_known(self._directory.groups, what.name, renamed), asked)
+
+    @staticmethod
+    def _named_or_known(ask: Callable[..., list[E]], name: str | None, local_ids: list[str]) -> list[E]:
+        """Those of a name, and those who were known by it: they may have another one now."""
+        found = {entry.local_id: entry for entry in ask(name)}
+        others = [local_id for local_id in local_ids if local_id not in found]
+        return [*found.values(), *(ask(ids=others) if others else ())]
 
     def _look_at_one(self, kind: Kind, row_id: str) -> bool:
         """Raises NotFound for what was in the directory and is not any more."""
@@ -99,13 +109,15 @@ class LdapDriver:
             return None
         user_id = public_id(self._domain_id, "user", found.local_id)
         self._mirror.users([found])
+        if self._known(user_id) is None:
+            return None
         self._look_at_groups_of(user_id, found.handle)
         with self._db.read() as tx:
             return rows.find(tx, UserRow, user_id)
 
-    def _entries(self, kind: Kind) -> list[EntryRow]:
+    def _entries(self, kind: Kind, name: str | None = None) -> list[EntryRow]:
         with self._db.read() as tx:
-            return store.entries(tx, self._domain_id, kind)
+            return store.entries(tx, self._domain_id, kind, name)
 
     def _known(self, row_id: str) -> EntryRow | None:
         with self._db.read() as tx:

@@ -32,8 +32,10 @@ class Directory:
             email=options.user_mail_attribute,
             default_project_id=options.user_default_project_id_attribute,
         )
+        self._users.further = [options.user_enabled_attribute]
         self._groups = Tree("group", domain_id, options, self._connections)
         self._groups.fields |= _given(description=options.group_desc_attribute)
+        self._groups.further = [options.group_member_attribute]
         self._members = Members(options.group_member_attribute, self._connections)
         self._switch = Switch(options, self._users, self._connections)
 

@@ -17,7 +17,7 @@ from ldap.controls import SimplePagedResultsControl
 from ldap.filter import escape_filter_chars
 
 from pileus.core.db import new_hex_id
-from pileus.core.errors import Forbidden, NotFound
+from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.services.identity.drivers.ldap_connection import Connections
 from pileus.services.identity.types.directory import Entry, Kind
 from pileus.services.identity.types.domain_config import LdapOptions
@@ -66,6 +66,8 @@ class Tree:
         pairs = [pair.rpartition(":") for pair in option("additional_attribute_mapping")]
         self.fields: dict[str, str] = {field: attribute for attribute, _, field in pairs}
         """Which attribute holds a field of the API."""
+        self.further: list[str] = []
+        """Attributes that are read besides: a directory gives some only to those who name them."""
         self._may = {change for change in ("create", "update", "delete") if option(f"allow_{change}")}
         self._scope = ldap.SCOPE_SUBTREE if options.query_scope == "sub" else ldap.SCOPE_ONELEVEL
         self._page_size = options.page_size
@@ -79,7 +81,7 @@ class Tree:
         wanted = dict(having or {})
         if name is not None:
             wanted[self.name_attribute] = name
-        conditions = "".join(_equals(attribute, value) for attribute, value in wanted.items())
+        conditions = "".join(equals(attribute, value) for attribute, value in wanted.items())
         if ids is None:
             return self._all(conditions)
         every = list(ids)
@@ -91,7 +93,7 @@ class Tree:
 
         def read(link: Any) -> list[Any]:
             try:
-                found: list[Any] = link.search_s(dn, ldap.SCOPE_BASE, self._filter(""))
+                found: list[Any] = link.search_s(dn, ldap.SCOPE_BASE, self._filter(""), self._attributes)
                 return found
             except (ldap.NO_SUCH_OBJECT, ldap.INVALID_DN_SYNTAX):
                 return []
@@ -132,22 +134,29 @@ class Tree:
             )
         return list(known.values())
 
+    @property
+    def _attributes(self) -> list[str]:
+        named = [self.id_attribute, self.name_attribute, *self.fields.values(), *self.further]
+        return [attribute for attribute in dict.fromkeys(named) if attribute]
+
     def _filter(self, conditions: str) -> str:
         return f"(&(objectClass={self._objectclass}){self._own_filter}{conditions})"
 
     def _with_id(self, ids: Sequence[str]) -> str:
-        return "(|" + "".join(_equals(self.id_attribute, each) for each in ids) + ")"
+        return "(|" + "".join(equals(self.id_attribute, each) for each in ids) + ")"
 
     def _all(self, conditions: str) -> list[Found]:
         text = self._filter(conditions)
         if not self._page_size:
-            return _entries(self._connections.ask(lambda link: link.search_s(self.dn, self._scope, text)))
+            return _entries(
+                self._connections.ask(lambda link: link.search_s(self.dn, self._scope, text, self._attributes))
+            )
         return _entries(self._connections.ask(lambda link: list(self._pages(link, text))))
 
     def _pages(self, link: Any, text: str) -> Iterator[Any]:
         control = SimplePagedResultsControl(True, size=self._page_size, cookie="")
         while True:
-            asked = link.search_ext(self.dn, self._scope, text, serverctrls=[control])
+            asked = link.search_ext(self.dn, self._scope, text, self._attributes, serverctrls=[control])
             _, found, _, answers = link.result3(asked)
             yield from found
             cookies = [each.cookie for each in answers if each.controlType == SimplePagedResultsControl.controlType]
@@ -176,7 +185,17 @@ class Tree:
         has[self.name_attribute] = [name.encode()]
         has[self.id_attribute] = [local_id.encode()]
         dn = self.new_dn(local_id)
-        self._write(lambda link: link.add_s(dn, ldap.modlist.addModlist(has)))
+
+        def work(link: Any) -> None:
+            try:
+                link.add_s(dn, ldap.modlist.addModlist(has))
+            except (ldap.INVALID_DN_SYNTAX, ldap.NAMING_VIOLATION):
+                raise BadRequest(
+                    f"The directory of domain {self._domain_id} takes no {self.kind} at {dn}: "
+                    f"ldap.{self.kind}_id_attribute must be an attribute that Pileus may choose."
+                ) from None
+
+        self._write(work)
         return local_id
 
     def new_dn(self, local_id: str) -> str:
@@ -265,7 +284,7 @@ def normal_dn(dn: str) -> str:
         return dn.lower()
 
 
-def _equals(attribute: str, value: str) -> str:
+def equals(attribute: str, value: str) -> str:
     if attribute.lower() in _BINARY:
         try:
             return f"({attribute}={escape_filter_chars(bytes.fromhex(value).decode('latin-1'), 1)})"

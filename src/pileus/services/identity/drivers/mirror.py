@@ -77,8 +77,14 @@ class Mirror:
         known = store.entries_by_id(tx, list(found))
         present = store.rows_by_id(tx, ROWS[kind], list(found))
         names = {entry.name: row_id for row_id, entry in found.items()}
-        changes = Changes([], [], [], store.others_named(tx, ROWS[kind], self._domain_id, names))
+        others = store.others_named(tx, ROWS[kind], self._domain_id, names)
+        ours = store.entries_by_id(tx, [row.id for row in others])
+        taken = {row.name for row in others if row.id not in ours}
+        changes = Changes([], [], [], [row for row in others if row.id in ours])
         for row_id, entry in found.items():
+            if entry.name in taken:
+                log.warning("a name of a directory is taken here", domain=self._domain_id, kind=kind, id=entry.local_id)
+                continue
             wanted = EntryRow(row_id, kind, self._domain_id, entry.local_id, entry.handle, gone=False)
             row = present.get(row_id)
             if row is None:
@@ -106,10 +112,6 @@ class Mirror:
         for entry, row in changes.new:
             if tx.insert_new(row.__table__, row):
                 store.put(tx, entry)
-            else:
-                log.warning(
-                    "an entry has the name of another", domain=self._domain_id, name=row.name, id=entry.local_id
-                )
         for row, values in changes.changed:
             rows.update(tx, row, values)
         for entry in changes.entries:

@@ -57,7 +57,7 @@ def create_user(db: Database, settings: Settings, caller: Caller, body: UserCrea
         body.extra,
     )
     with db.write() as tx:
-        row.last_active_at = tx.now
+        row.last_active_at = None if driver.keeps_passwords else tx.now
         if password_hash is not None:
             row = msgspec.structs.replace(row, **compliance.set_by_other(tx, settings, options, password_hash))
         _forget_namesake(tx, caller, user_id)
@@ -101,7 +101,7 @@ def update_user(db: Database, settings: Settings, caller: Caller, user: UserRow,
             del values["federated"]
             federation.unlink(tx, user.id)
             _link(tx, user, body.federated or ())
-        if values.get("enabled"):
+        if values.get("enabled") and not driver.keeps_passwords:
             values["last_active_at"] = tx.now
         if values.get("enabled") or password_hash is not None:
             compliance_store.forget_failures(tx, user.id)

@@ -22,9 +22,13 @@ def entry(tx: Tx, row_id: str) -> EntryRow | None:
     return tx.row(EntryRow, sa.select(directory_entries).where(_c.id == row_id))
 
 
-def entries(tx: Tx, domain_id: str, kind: Kind) -> list[EntryRow]:
-    of_domain = (_c.domain_id == domain_id) & (_c.kind == kind)
-    return tx.rows(EntryRow, sa.select(directory_entries).where(of_domain))
+def entries(tx: Tx, domain_id: str, kind: Kind, name: str | None = None) -> list[EntryRow]:
+    """All, or those whose rows have the name."""
+    statement = sa.select(directory_entries).where(_c.domain_id == domain_id, _c.kind == kind)
+    if name is not None:
+        t = _TABLES[kind].c
+        statement = statement.where(_c.id.in_(sa.select(t.id).where(t.domain_id == domain_id, t.name == name)))
+    return tx.rows(EntryRow, statement)
 
 
 def entries_by_id(tx: Tx, ids: Sequence[str]) -> dict[str, EntryRow]:
