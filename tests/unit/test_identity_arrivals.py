@@ -1,6 +1,7 @@
 """Users for whom identity providers vouch: made, found again, given groups that end, and refused."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,14 @@ def test_who_comes_again_is_the_same_and_changes_nothing(world: World) -> None:
     assert world.arrive("erin").user.id != first.user.id
 
 
+def test_who_comes_many_times_at_once_is_one(world: World) -> None:
+    local = {"user": {"name": "{0}"}, "projects": [{"name": "of {0}", "roles": [{"name": "member"}]}]}
+    world.rules({"local": [local], "remote": [{"type": "name"}]})
+    with ThreadPoolExecutor(8) as many:
+        found = {session.user.id for session in many.map(lambda _: world.arrive(), range(8))}
+    assert len(found) == 1
+
+
 def test_a_new_name_is_taken_over(world: World) -> None:
     first = world.arrive("dana", sub="7")
     again = world.arrive("dana smith", sub="7")
@@ -210,13 +219,15 @@ def test_a_shorter_time_counts_for_those_who_are_here(world: World) -> None:
 
 
 def test_with_a_protocol_go_those_who_came_by_it_alone(world: World) -> None:
-    only, also = world.arrive("only").user, world.arrive("also").user
+    only, also, elsewhere = (world.arrive(name).user for name in ("only", "also", "elsewhere"))
     with world.db.write() as tx:
         rows.update(tx, also, {"password_hash": "x"})
+        rows.update(tx, elsewhere, {"domain_id": "default"})
         federation.delete_protocol(tx, ME, federation.found_protocol(tx, "acme", "openid"))
     with world.db.read() as tx:
         assert rows.find(tx, UserRow, only.id) is None
         assert rows.find(tx, UserRow, also.id) is not None
+        assert rows.find(tx, UserRow, elsewhere.id) is not None, "an administrator's"
     with pytest.raises(NotFound):
         world.arrive("only")
 

@@ -16,8 +16,6 @@ DS = "http://www.w3.org/2000/09/xmldsig#"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ECP = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"
 PAOS = "urn:liberty:paos:2003-08"
-XS = "http://www.w3.org/2001/XMLSchema"
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
 PREFIXES = {"md": MD, "saml": SAML, "samlp": SAMLP, "ds": DS, "S": SOAP, "ecp": ECP, "paos": PAOS}
 _NEXT = "http://schemas.xmlsoap.org/soap/actor/next"
 

@@ -13,7 +13,7 @@ from pileus.core import events
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, new_hex_id
-from pileus.core.errors import Forbidden, Unauthorized
+from pileus.core.errors import Conflict, Forbidden, Unauthorized
 from pileus.core.version import FIRST
 from pileus.services.identity.rules import federation, login, mapping, resources, tokens
 from pileus.services.identity.rules import projects as project_rules
@@ -51,11 +51,19 @@ def arrive(
         _must_be_believed(tx, provider, protocol, vouched)
         rules = resources.find(tx, MappingRow, protocol.mapping_id)
     mapped = mapping.apply(mapping.read(rules.rules), vouched.attributes, rules.schema_version)
-    with db.write() as tx:
-        if mapped.user.is_local:
-            user, vouching = _local_user(tx, mapped.user), None
-        else:
-            user, vouching = _settled(tx, settings, caller, provider, protocol, mapped)
+    user: UserRow
+    vouching: Federation | None = None
+    if mapped.user.is_local:
+        with db.read() as tx:
+            user = _local_user(tx, mapped.user)
+    else:
+        try:
+            with db.write() as tx:
+                user, vouching = _settled(tx, settings, caller, provider, protocol, mapped)
+        except Conflict:
+            # the same user may have come twice at once, for the first time
+            with db.write() as tx:
+                user, vouching = _settled(tx, settings, caller, provider, protocol, mapped)
     method = protocol.name if protocol.name in tokens.FEDERATED else "mapped"
     return login.vouched_for(db, settings, user, method, vouching)
 

@@ -71,14 +71,15 @@ def update_provider(
 
 
 def delete_provider(tx: Tx, caller: Caller, provider: IdentityProviderRow) -> None:
-    """With the users who had no other way to log in: by another provider of that id they would be somebody else."""
-    _remove_users(tx, caller, store.only_by(tx, identity_provider_id=provider.id))
+    """With the users of its domain who had no other way to log in: the next one of that id may mean others by their names."""
+    _remove_users(tx, caller, store.only_by(tx, provider.domain_id, identity_provider_id=provider.id))
     resources.remove(tx, caller, provider)
 
 
 def delete_protocol(tx: Tx, caller: Caller, protocol: ProtocolRow) -> None:
-    """With the users who had no other way to log in."""
-    _remove_users(tx, caller, store.only_by(tx, id=protocol.id))
+    """With the users of its provider's domain who had no other way to log in."""
+    provider = resources.find(tx, IdentityProviderRow, protocol.identity_provider_id)
+    _remove_users(tx, caller, store.only_by(tx, provider.domain_id, id=protocol.id))
     resources.remove(tx, caller, protocol)
 
 

@@ -15,6 +15,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from pileus.services.identity.rules import federation, resources, sealing, tokens
+from pileus.services.identity.store import federation as store
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.catalog import EndpointRow, ServiceRow
 from pileus.services.identity.types.federation import IdentityProviderRow, SigningKeyRow
@@ -182,5 +183,7 @@ def make_signing_key(tx: Tx, settings: Settings) -> SigningKey:
     from pileus.services.identity.federation import keys
 
     made = keys.new()
-    rows.insert(tx, SigningKeyRow(_KEY, sealing.seal(tx, settings, made.private_key), made.certificate))
-    return made
+    row = SigningKeyRow(_KEY, sealing.seal(tx, settings, made.private_key), made.certificate)
+    if store.keep_signing_key(tx, row):
+        return made
+    return make_signing_key(tx, settings)  # somebody else was faster

@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from pileus.core.db import Tx, matches
 from pileus.services.identity.store import rows
 from pileus.services.identity.tables import (
+    directory_entries,
     expiring_memberships,
     federated_users,
     identity_providers,
     protocols,
     remote_ids,
     service_providers,
+    signing_keys,
     used_assertions,
     users,
 )
@@ -24,6 +26,7 @@ from pileus.services.identity.types.federation import (
     Membership,
     ProtocolRow,
     ServiceProviderRow,
+    SigningKeyRow,
 )
 
 
@@ -67,6 +70,11 @@ def enabled_service_providers(tx: Tx) -> list[ServiceProviderRow]:
     return rows.where(tx, ServiceProviderRow, service_providers.c.enabled)
 
 
+def keep_signing_key(tx: Tx, row: SigningKeyRow) -> bool:
+    """False where there is one already."""
+    return tx.insert_new(signing_keys, row)
+
+
 # -- users who come by an identity provider
 
 
@@ -99,12 +107,15 @@ def links_of(tx: Tx, user_ids: Sequence[str]) -> dict[str, list[FederatedUser]]:
     return found
 
 
-def only_by(tx: Tx, **of_protocol: str) -> list[str]:
-    """Ids of the users who have no other way to log in than by some protocols: those with these columns."""
+def only_by(tx: Tx, domain_id: str, **of_protocol: str) -> list[str]:
+    """Ids of a domain's users who have no other way to log in than by some protocols: those with these columns."""
     c = federated_users.c
     within = sa.select(protocols.c.id).where(*[protocols.c[name] == value for name, value in of_protocol.items()])
     elsewhere = sa.select(c.user_id).where(c.protocol_id.not_in(within))
-    passwordless = sa.select(users.c.id).where(users.c.password_hash.is_(None))
+    in_directory = sa.select(directory_entries.c.id)
+    passwordless = sa.select(users.c.id).where(
+        users.c.domain_id == domain_id, users.c.password_hash.is_(None), users.c.id.not_in(in_directory)
+    )
     mine = c.protocol_id.in_(within) & c.user_id.not_in(elsewhere) & c.user_id.in_(passwordless)
     return tx.scalars(sa.select(c.user_id).where(mine).distinct())
 
