@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from html import escape
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import parse_qs
 
 from pileus.core.config import Settings
 from pileus.core.context import Caller
@@ -209,9 +209,7 @@ def provider_websso(db: Database, settings: Settings, request: Request, idp_id: 
         found = rules.configured(tx, settings, idp_id, protocol_id)
     arrived = _arrived(db, request)
     if arrived is None:
-        names = f"{quote(idp_id, safe='')}/protocols/{quote(protocol_id, safe='')}"
-        here = f"{found.place.base}/auth/OS-FEDERATION/identity_providers/{names}/websso"
-        return _ask_browser(db, found, f"{here}?{urlencode({'origin': origin})}")
+        return _ask_browser(db, found, found.place.websso(origin))
     return _page(
         f'<form method="post" action="{escape(origin)}"><input type="hidden" name="token" value="{escape(arrived[0])}">'
         "<noscript><button>Go on</button></noscript></form><script>document.forms[0].submit()</script>",
@@ -227,11 +225,7 @@ def websso(db: Database, settings: Settings, request: Request, protocol_id: str)
         names = [row.identity_provider_id for row in store.ready(tx, protocol_id)]
     if not names:
         raise Unauthorized(f"No identity provider has settings to sign on by protocol '{protocol_id[:64]}'.")
-    addresses = [
-        f"{base}/auth/OS-FEDERATION/identity_providers/{quote(name, safe='')}/protocols/{quote(protocol_id, safe='')}"
-        f"/websso?{urlencode({'origin': origin})}"
-        for name in names
-    ]
+    addresses = [Place(base, name, protocol_id).websso(origin) for name in names]
     if len(addresses) == 1:
         return Response(status=302, headers={"Location": addresses[0]})
     links = [f'<li><a href="{escape(to)}">{escape(name)}</a>' for name, to in zip(names, addresses, strict=True)]

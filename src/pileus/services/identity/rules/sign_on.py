@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from cryptography.fernet import InvalidToken
@@ -38,13 +38,20 @@ class Place(msgspec.Struct, frozen=True):
     protocol: str
 
     @property
+    def _name(self) -> str:
+        return f"OS-FEDERATION/identity_providers/{quote(self.provider_id, safe='')}/protocols/{quote(self.protocol, safe='')}"
+
+    @property
     def _here(self) -> str:
-        names = f"{quote(self.provider_id, safe='')}/protocols/{quote(self.protocol, safe='')}"
-        return f"{self.base}/OS-FEDERATION/identity_providers/{names}"
+        return f"{self.base}/{self._name}"
 
     @property
     def auth(self) -> str:
         return f"{self._here}/auth"
+
+    def websso(self, origin: str) -> str:
+        """Where a dashboard sends browsers."""
+        return f"{self.base}/auth/{self._name}/websso?{urlencode({'origin': origin})}"
 
     @property
     def callback(self) -> str:
