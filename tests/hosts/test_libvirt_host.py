@@ -29,6 +29,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place.chmod(0o755)
     keeper = Supervisor(place, [*ovs.daemons(place), *libvirt.daemons(place, kvm=False)])
     keeper.start()
+    ovs.ensure_bridge(place, ovs.INTEGRATION_BRIDGE)
     yield place
     keeper.stop_all()
     purge.purge(place)
