@@ -179,6 +179,10 @@ def test_status_without_a_terminal(pileus: Command) -> None:
     assert "Nothing is wrong." in done.stdout
 
 
+def test_down_with_guests_where_nothing_was_started(pileus: Command) -> None:
+    assert "was not running" in pileus.ok("down", "--guests")
+
+
 def test_down_with_guests_ends_simulated_ones_and_the_next_agent_starts_them(tmp_path: Path) -> None:
     place = tmp_path / "state"
     state.prepare(place, "sim")

@@ -215,7 +215,7 @@ class LibvirtHost:
     def detach_nic(self, guest: GuestSpec, port_id: str) -> None:
         """The configuration says that it is gone; what the domain has beyond it is leaving."""
         domain = self._domain(guest)
-        if port_id in vm.taps(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)):
+        if port_id in vm.taps(self._libvirt.call(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE)):
             self._libvirt.call(domain.detachDeviceAlias, vm.alias(port_id), libvirt.VIR_DOMAIN_AFFECT_CONFIG)
         self._devices_changed(guest.id)
         self.release_nic(guest.id, port_id)

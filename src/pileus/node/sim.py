@@ -148,9 +148,10 @@ class SimulatedHost:
         if self.knobs().keep_nics:
             return
         with self._lock:
-            held = self._guests[guest_id]
-            held.leaving = tuple(nic for nic in held.leaving if nic != port_id)
-            self._keep(guest_id)
+            held = self._guests.get(guest_id)
+            if held is not None:
+                held.leaving = tuple(nic for nic in held.leaving if nic != port_id)
+                self._keep(guest_id)
 
     def remove(self, guest_id: str) -> None:
         with self._lock:

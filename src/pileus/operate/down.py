@@ -87,8 +87,8 @@ def _stop_guests(state_dir: Path) -> None:
     else:
         from pileus.node.sim import end_guests
 
-        for host in (state_dir / "sim").iterdir():
-            end_guests(host / "guests")
+        for memory in state_dir.glob("sim/*/guests"):
+            end_guests(memory)
 
 
 def _stop_host(state_dir: Path, guests: bool, purge: bool) -> None:
