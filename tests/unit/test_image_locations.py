@@ -16,10 +16,12 @@ from pileus.core.config import HttpStore
 from pileus.services.image import hashing
 from pileus.services.image.api import api
 from pileus.services.image.reconcile import sweep
+from tests.corpus.images import qcow2
 from tests.support.live import Live, serving
 
 DATA = os.urandom(300_000)
 SHA512, SHA256 = hashlib.sha512(DATA).hexdigest(), hashlib.sha256(DATA).hexdigest()
+BACKED = qcow2(backing=104)
 MEMBER, ADMIN, SERVICE = ({"X-Auth-Token": f"project-{role}"} for role in ("member", "admin", "service"))
 
 
@@ -28,18 +30,19 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.send_response(404 if self.path == "/missing" else 200)
-        self.send_header("Content-Length", str(len(DATA)))
+        self.send_header("Content-Length", str(len(BACKED if self.path == "/backed" else DATA)))
         self.end_headers()
 
     def do_GET(self) -> None:
         if self.path == "/missing":
             self.send_error(404)
             return
-        start, end = 0, len(DATA)
+        data = BACKED if self.path == "/backed" else DATA
+        start, end = 0, len(data)
         if self.path == "/ranges" and "Range" in self.headers:
             start, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
             end = last + 1
-        self.send_response(206 if (start, end) != (0, len(DATA)) else 200)
+        self.send_response(206 if (start, end) != (0, len(data)) else 200)
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
         try:
@@ -48,7 +51,7 @@ class Page(http.server.BaseHTTPRequestHandler):
                 while True:
                     self.wfile.write(b"x")
                     time.sleep(0.05)
-            self.wfile.write(DATA[start:end])
+            self.wfile.write(data[start:end])
         except OSError:
             pass
 
@@ -102,6 +105,20 @@ def patch(client: httpx.Client, image: str, *changes: dict[str, Any], **headers:
 
 def add(url: str, **more: Any) -> dict[str, Any]:
     return {"op": "add", "path": "/locations/-", "value": {"url": url, "metadata": {}, **more}}
+
+
+@pytest.mark.parametrize(("path", "reason"), [("backed", "backing file"), ("ranges", "not of any known")])
+def test_what_it_is_said_to_be_is_looked_at(
+    client: httpx.Client, cloud: Live, web: str, path: str, reason: str
+) -> None:
+    image = client.post("/images", json={"disk_format": "qcow2", "container_format": "bare"}).json()["id"]
+    data = BACKED if path == "backed" else DATA
+    hashed = {"os_hash_algo": "sha512", "os_hash_value": hashlib.sha512(data).hexdigest()}
+    assert give(client, image, f"{web}/{path}", **hashed).status_code == 202
+    hashing.run(cloud.db, cloud.settings)
+    assert shown(client, image)["status"] == "queued"
+    (task,) = client.get(f"/images/{image}/tasks").json()["tasks"]
+    assert (task["status"], reason in task["message"]) == ("failure", True)
 
 
 def test_a_hash_that_is_right(client: httpx.Client, cloud: Live, web: str) -> None:

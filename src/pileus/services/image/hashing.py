@@ -11,6 +11,7 @@ from pileus.core.config import Settings
 from pileus.core.db import Database
 from pileus.core.errors import NotFound
 from pileus.services.image import files, send, store, stores
+from pileus.services.image.inspect import WHOLE_HEAD, BadImage, Source, check
 from pileus.services.image.rules import foreign
 from pileus.services.image.stores import StoreFailed, Stores
 from pileus.services.image.stores.base import Opened
@@ -56,7 +57,7 @@ async def _read(db: Database, places: Stores, image: ImageRow) -> None:
     try:
         opened = await send.opened(places, image)
         found = await _hashes(image, opened) if foreign.wants_hash(image) else None
-    except (NotFound, StoreFailed) as error:
+    except (NotFound, StoreFailed, BadImage) as error:
         log.error("an image's data can't be read", image=image.id, reason=str(error))
         await asyncio.to_thread(_failed, db, image, str(error))
         return
@@ -64,11 +65,17 @@ async def _read(db: Database, places: Stores, image: ImageRow) -> None:
 
 
 async def _hashes(image: ImageRow, opened: Opened) -> dict[str, str]:
+    """Raises BadImage: with a known SHA-512 it could be booted, so it must be what it is said to be."""
+    head = b""
     names = {"md5", "sha512", image.hash_algo or foreign.HASHED_BY}
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
     async for block in files.blocks(opened.read(0, opened.size)):
+        if len(head) < WHOLE_HEAD:
+            head += bytes(block[: WHOLE_HEAD - len(head)])
         updates = [files.pool.submit(each.update, block) for each in hashes.values()]
         await asyncio.gather(*map(asyncio.wrap_future, updates))
+    source = Source(lambda offset, length: head[offset : offset + length], len(head), len(head) == opened.size)
+    check(image.disk_format, image.container_format, source)
     return {name: each.hexdigest() for name, each in hashes.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pileus.services.image.inspect import others, qcow2, vmdk
-from pileus.services.image.inspect.source import HEAD, BadImage, NotYet, Source
+from pileus.services.image.inspect.source import HEAD, WHOLE_HEAD, BadImage, NotYet, Source
 from pileus.services.image.types.images import BARE
 
 COMPRESSIONS = ("gzip", "zip", "bzip2", "xz", "zstd", "lz4", "7z")
@@ -113,4 +113,4 @@ def _advice(wanted: str, found: str) -> str:
     return f" Create it with disk_format={found}." if wanted == "raw" else ""
 
 
-__all__ = ["COMPRESSIONS", "HEAD", "UNPACKED", "BadImage", "Source", "check", "detect", "virtual_size"]
+__all__ = ["COMPRESSIONS", "HEAD", "UNPACKED", "WHOLE_HEAD", "BadImage", "Source", "check", "detect", "virtual_size"]

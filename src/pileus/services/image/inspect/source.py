@@ -12,6 +12,8 @@ from pileus.core.errors import BadRequest
 
 HEAD = 1 << 18
 """Bytes of the head that are kept while an image arrives."""
+WHOLE_HEAD = 1 << 21
+"""Bytes in which every header lies that a bootable format has: a qcow2 cluster of the largest size."""
 _MAX = 1 << 62
 
 
