@@ -16,6 +16,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, Forbidden
 from pileus.services.image import store
+from pileus.services.image.rules import quotas
 from pileus.services.image.rules.imports import insert_task
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.locations import (
@@ -35,8 +36,9 @@ HASHED_BY = "sha512"
 def add_location(tx: Tx, caller: Caller, image: ImageRow, web: str, wish: LocationCreate, size: int) -> None:
     """A queued image has its data at a URL. With a hash to check it waits for that; else it is of use at once.
 
-    Raises Conflict.
+    Raises Conflict, TooLarge for more than the owner's limits.
     """
+    quotas.check(tx, image.owner, {"image_size_total": size})
     validation = wish.validation_data
     values: dict[str, Any] = {
         "size": size,

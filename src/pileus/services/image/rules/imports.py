@@ -12,7 +12,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_id
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.image import store
-from pileus.services.image.rules import data, images, locations
+from pileus.services.image.rules import data, images, locations, quotas
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.locations import ACTIVE
 from pileus.services.image.types.tasks import ImageImport, TaskCreate, TaskRow
@@ -70,9 +70,10 @@ def begin_import(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, tar
 
 
 def begin_copies(tx: Tx, caller: Caller, image: ImageRow, wish: ImageImport, targets: Targets) -> None:
-    """Bring an image of use into more stores; where all are asked for, into those that do not have it. Raises as `want_copies`."""
+    """Bring an image of use into more stores; where all are asked for, into those that do not have it. Raises as `want_copies`, TooLarge."""
     there = {location.store for location in image.locations if location.status == ACTIVE} if wish.all_stores else set()
     targets = Targets([name for name in targets.stores if name not in there], targets.together)
+    quotas.check(tx, image.owner, {"image_size_total": (image.size or 0) * len(targets.stores)})
     record_import(tx, caller, image, wish, targets)
     locations.want_copies(tx, image, targets.stores, targets.together)
 
