@@ -31,6 +31,10 @@ ROOT = HERE.parents[1]
 GUEST_IMAGE = Path(os.environ.get("PILEUS_GUEST_IMAGE", "/var/cache/pileus/guest.qcow2"))
 
 
+COMPLIANCE = {"unique_last_password_count": 2, "lockout_failure_attempts": 3, "lockout_duration": 5}
+"""Options of the cloud that the community's tests of password rules are for."""
+
+
 class Cloud:
     """A Pileus in a state directory of its own, gone at the end."""
 
@@ -49,7 +53,8 @@ class Cloud:
         options = self.folder / "pileus.toml"
         options.write_text(
             f'import_networks = "127.0.0.0/8,{own_address()}/32"\n'
-            f'[image_stores.archive]\ntype = "file"\nweight = 5\ndirectory = "{self.folder}/archive"\n'
+            + "".join(f"{name} = {value}\n" for name, value in COMPLIANCE.items())
+            + f'[image_stores.archive]\ntype = "file"\nweight = 5\ndirectory = "{self.folder}/archive"\n'
             '[image_stores.web]\ntype = "http"\n'
         )
         arguments = ["--port", str(self.port), "--config", str(options)]
@@ -115,11 +120,16 @@ def configure(cloud: Cloud, folder: Path, web: str) -> None:
                 "admin_domain_name": "Default",
                 "admin_system": "all",
             },
-            "identity": {"uri_v3": auth["auth_url"], "region": "RegionOne", "auth_version": "v3"},
+            "identity": {
+                "uri_v3": auth["auth_url"],
+                "region": "RegionOne",
+                "auth_version": "v3",
+                **{f"user_{name}": value for name, value in COMPLIANCE.items()},
+            },
             "identity-feature-enabled": {
                 "application_credentials": True,
                 "access_rules": True,
-                "security_compliance": False,
+                "security_compliance": True,
             },
             "enforce_scope": {"keystone": True},
             "compute": {

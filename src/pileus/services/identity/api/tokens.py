@@ -6,7 +6,7 @@ from pileus.core.body import UNSET, micros, parse_time
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
-from pileus.core.errors import BadRequest, NotFound, Unauthorized
+from pileus.core.errors import BadRequest, NotFound
 from pileus.core.http import Request, Response
 from pileus.services.identity.rules import assignments, factors, login, oauth1, tokens
 from pileus.services.identity.rules.catalog import catalog
@@ -22,10 +22,7 @@ def subject(tx: Tx, request: Request) -> Session:
     text = request.headers.get("x-subject-token")
     if not text:
         raise BadRequest("Give the token to look at in X-Subject-Token.")
-    try:
-        return tokens.session_of(tx, text, allow_expired=_is_set(request, "allow_expired"))
-    except Unauthorized as problem:
-        raise NotFound(f"Could not find token: {problem.message}") from None
+    return tokens.found(tx, text, allow_expired=_is_set(request, "allow_expired"))
 
 
 def _is_set(request: Request, name: str) -> bool:

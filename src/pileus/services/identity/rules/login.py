@@ -189,7 +189,7 @@ def _proof(db: Database, tx: Tx, settings: Settings, identity: Identity, method:
         code = totp.matching(tx, settings, user, identity.totp.user.passcode)
         return Proof(method=method, user=user, wrong=code is None, code=code)
     if isinstance(given, TokenMethod):
-        session = tokens.session_of(tx, given.id)
+        session = tokens.found(tx, given.id)
         if method in tokens.FEDERATED and session.claims.federation is None:
             raise Unauthorized(
                 f"auth.identity.{method} takes the token of a user whom an identity provider vouched for."

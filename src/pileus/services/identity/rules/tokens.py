@@ -20,7 +20,7 @@ from pileus.core.body import micros
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Tx
-from pileus.core.errors import Unauthorized
+from pileus.core.errors import NotFound, Unauthorized
 from pileus.services.identity.rules import assignments
 from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
@@ -157,6 +157,14 @@ def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
     text = box(tx).encrypt(packed(claims)).decode().rstrip("=")
     _keep(tx, text, session)
     return text, session
+
+
+def found(tx: Tx, text: str, allow_expired: bool = False) -> Session:
+    """As the subject of a request. Raises NotFound for a token that is not, or no longer, valid."""
+    try:
+        return session_of(tx, text, allow_expired)
+    except Unauthorized as problem:
+        raise NotFound(f"Could not find token: {problem.message}") from None
 
 
 def session_of(tx: Tx, text: str, allow_expired: bool = False) -> Session:
