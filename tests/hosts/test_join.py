@@ -16,9 +16,6 @@ from tests.support.hosts import Lab, lab_of
 from tests.support.user import User
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")]
-NOUNS = (
-    ("/image/images", "images"), ("/compute/flavors", "flavors"), ("/network/networks?name=private", "networks")
-)  # fmt: skip
 NAMED = {"sni_hostname": CONTROL_PLANE}
 
 
@@ -52,6 +49,13 @@ def authority_file(lab: Lab) -> str:
 
 def services(user: User) -> dict[str, dict[str, str]]:
     return {each["host"]: each for each in user.get("/compute/os-services?binary=nova-compute")["services"]}
+
+
+def known(user: User) -> tuple[str, str, str]:
+    """The image, flavor and network of the servers that are there."""
+    image = user.get("/image/images")["images"][0]["id"]
+    network = user.get("/network/networks?name=private")["networks"][0]["id"]
+    return image, user.flavor(), network
 
 
 def routes(host: str) -> list[tuple[str, str]]:
@@ -162,7 +166,7 @@ def test_a_host_whose_certificate_has_ended_joins_again_with_its_key(lab: Lab) -
 
 
 def test_what_was_asked_while_the_wire_was_cut_is_done_when_it_is_mended(lab: Lab, user: User) -> None:
-    image, flavor, network = (user.get(path)[noun][0]["id"] for path, noun in NOUNS)
+    image, flavor, network = known(user)
     lab.wire.cut(1)
     server = user.server(image, flavor, network, availability_zone="nova:host1")["id"]
     assert user.act(server, "os-getConsoleOutput", {}).status_code in (409, 503)
@@ -172,7 +176,7 @@ def test_what_was_asked_while_the_wire_was_cut_is_done_when_it_is_mended(lab: La
 
 
 def test_a_wire_that_loses_a_tenth_is_slow_and_no_more(lab: Lab, user: User) -> None:
-    image, flavor, network = (user.get(path)[noun][0]["id"] for path, noun in NOUNS)
+    image, flavor, network = known(user)
     lab.wire.lose(1)
     servers = [user.server(image, flavor, network, availability_zone="nova:host1")["id"] for _ in range(3)]
     for server in servers:

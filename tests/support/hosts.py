@@ -117,6 +117,7 @@ class Wire(Space):
 
     def plug(self, host: Host, mtu: int = 1500) -> None:
         for bridge, near, far in (("wire", f"h{host.number}", "eth0"), ("outside", f"x{host.number}", "eth1")):
+            self.run(["ip", "link", "delete", near], check=False)  # of a boot before: namespaces take their time to go
             pair = ["type", "veth", "peer", "name", far, "mtu", str(mtu), "netns", str(host.pid)]
             self.run(["ip", "link", "add", near, "mtu", str(mtu), *pair])
             self.run(["ip", "link", "set", near, "master", bridge, "up"])

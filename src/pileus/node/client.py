@@ -40,6 +40,7 @@ class ControlPlane:
             base_url=f"{url}/node/v1",
             headers={TOKEN_HEADER: token} if token else {},
             timeout=httpx.Timeout(10, read=60),
+            trust_env=False,  # a proxy would be another name than the control plane's
             transport=_Transport(verify=context or True, limits=httpx.Limits(max_keepalive_connections=4)),
         )
 
@@ -55,6 +56,7 @@ class ControlPlane:
         return msgspec.json.decode(answer.content, type=Certificate).certificate
 
     def is_registered(self) -> bool:
+        """Whether the control plane knows the host, and the host has registered."""
         return self._http.get(f"/hosts/{self._host}").status_code == 204
 
     def register(self, facts: HostFacts) -> None:

@@ -212,11 +212,10 @@ def _agent_listens(settings: Settings) -> bool:
 
 
 def _wait_until_registered(settings: Settings, member: Member) -> None:
-    control = ControlPlane(member.url, member.name, context=Folder(settings.tls).client_context())
+    agent_log = settings.state_dir / "log" / "agent.log"
     deadline = time.monotonic() + _REGISTERS_WITHIN
-    while not control.is_registered():
+    while troubles(settings.state_dir, member):
         if time.monotonic() > deadline:
-            agent_log = settings.state_dir / "log" / "agent.log"
             raise OptionError(
                 f"The host agent runs, but has not registered within {_REGISTERS_WITHIN:.0f} s. The last lines of "
                 f"{agent_log}:\n{up.last_words(agent_log)}"

@@ -33,7 +33,7 @@ def get(place: Place, tls: Path, what: str, **parameters: int | str) -> httpx.Re
     headers = {TOKEN_HEADER: place.proof}
     if not place.url.startswith("https:"):
         return httpx.get(url, params=parameters, headers=headers, timeout=_TIMEOUT).raise_for_status()
-    with httpx.Client(verify=Folder(tls).client_context(), timeout=_TIMEOUT) as client:
+    with httpx.Client(verify=Folder(tls).client_context(), timeout=_TIMEOUT, trust_env=False) as client:
         extensions = {"sni_hostname": place.host}
         return client.get(url, params=parameters, headers=headers, extensions=extensions).raise_for_status()
 
