@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pileus.core import sendfile
 
 MAX_HEAD = 64 * 1024
 """Bytes of request line and headers together."""
@@ -46,6 +49,11 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if cycle.transport.get_extra_info("ssl_object") is None:
+            cycle.scope.setdefault("extensions", {})[sendfile.EXTENSION] = sendfile.offered(cycle)
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:

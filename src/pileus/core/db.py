@@ -97,8 +97,8 @@ class Tx:
         result = self.connection.execute(statement, values)
         names = tuple(result.keys())
         if names == kind.__struct_fields__:
-            return [kind(*row) for row in result]
-        return [kind(**dict(zip(names, row, strict=True))) for row in result]
+            return [kind(*row) for row in result.all()]
+        return [kind(**dict(zip(names, row, strict=True))) for row in result.all()]
 
     def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
         found = self.rows(kind, statement, values)

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pileus.core import body as bodies
-from pileus.core import certificates, errors, metrics
+from pileus.core import certificates, errors, metrics, sendfile
 from pileus.core.config import Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
@@ -161,7 +161,7 @@ class App:
             failure = Problem(f"Pileus failed to answer. The log has the reason under {answer.request_id}.")
             answer.payload, answer.kind = service.shape(failure, answer.request_id, answer.version)
             answer.status, answer.headers = 500, {}
-        _send(service, req.method, resp, answer)
+        _send(service, req, resp, answer)
         _note(service, req, answer, time.perf_counter() - began)
 
     async def _try(
@@ -237,7 +237,7 @@ class Answer:
         self.kind = errors.JSON
 
 
-def _send(service: Service, method: str, resp: falcon.asgi.Response, answer: Answer) -> None:
+def _send(service: Service, req: falcon.asgi.Request, resp: falcon.asgi.Response, answer: Answer) -> None:
     resp.status = falcon.util.code_to_http_status(answer.status)
     resp.set_header("X-Openstack-Request-Id", answer.request_id)
     for name, value in answer.headers.items():
@@ -256,12 +256,12 @@ def _send(service: Service, method: str, resp: falcon.asgi.Response, answer: Ans
         resp.content_type = answer.kind
         if payload.length is not None:
             resp.set_header("Content-Length", str(payload.length))
-        if method != "HEAD":
-            resp.stream = payload.chunks
+        if req.method != "HEAD":
+            resp.stream = _chunks_of(req, payload)
     elif payload is not None:
         resp.content_type = answer.kind
         resp.data = payload
-        if method == "HEAD":
+        if req.method == "HEAD":
             resp.set_header("Content-Length", str(len(payload)))
             resp.data = None
 
@@ -586,3 +586,10 @@ async def _read(req: falcon.asgi.Request, limit: int) -> bytes:
             raise errors.TooLarge(f"The request body has more than {limit} bytes.")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _chunks_of(req: falcon.asgi.Request, payload: Stream) -> AsyncIterator[bytes]:
+    send = req.scope.get("extensions", {}).get(sendfile.EXTENSION)
+    if payload.file is None or send is None:
+        return payload.chunks
+    return sendfile.by_kernel(send, payload.file)

@@ -27,6 +27,7 @@ from pileus.core import errors
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.policy import Policy
+from pileus.core.sendfile import FilePart
 from pileus.core.version import ALWAYS, Version, Window
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Stream(msgspec.Struct):
     status: int = 200
     headers: Mapping[str, str] = {}
     content_type: str = "application/octet-stream"
+    file: FilePart | None = None
+    """Where the chunks are a file's: for connections that can send it without them."""
 
 
 class Versions(msgspec.Struct, frozen=True):
