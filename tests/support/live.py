@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from pileus.core.config import Settings
+from pileus.core.connection import Connection
 from pileus.core.db import Database
 from pileus.core.dispatch import App
 from pileus.core.http import Authenticator, Service
@@ -65,7 +66,7 @@ def _served(
     options: dict[str, Any],
 ) -> Iterator[Live]:
     app = make_app(services, None, prepare, authenticate, port=listener.getsockname()[1], **options)
-    server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", log_level="warning", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", log_level="warning", ws="none", http=Connection))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="live-api")
     listener.listen(64)
     thread.start()

@@ -1,6 +1,7 @@
 """An upload that is killed at any of its steps: after a sweep there is no file without a row and no row without its file."""
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import os
@@ -11,17 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pileus.core.config import Settings
+from pileus.core.config import FileStore, Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.services.image import files, importing, plugins, receive, store, stores
+from pileus.services.image import copies, files, importing, plugins, receive, store, stores
 from pileus.services.image.plugins import Plan
 from pileus.services.image.plugins import work as plugins_work
 from pileus.services.image.reconcile import sweep
 from pileus.services.image.rules.images import create_image, delete_image
 from pileus.services.image.rules.imports import Targets, begin_import
+from pileus.services.image.rules.locations import leave_store, want_copies
+from pileus.services.image.stores.file import Files
 from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, ImportMethod
 from tests.support.personas import persona
@@ -234,5 +238,109 @@ def test_a_delete_that_is_killed(tmp_path: Path) -> None:
         done = in_child(settings, step, work)
         assert check(settings, image.id) in ((None,) if done else (None, "active"))
         if done:
+            return
+    pytest.fail("it never came to its end")
+
+
+def spread(directory: Path, names: str) -> tuple[Settings, ImageRow]:
+    """An image in these stores, of a cloud with a second directory that is on another disk as far as links are concerned."""
+    settings, image = prepared(directory)
+    (directory / "second").mkdir()
+    more = {"second": FileStore(directory=directory / "second")}
+    settings = msgspec.structs.replace(settings, image_stores=more)
+    db = Database(settings.database_url)
+    asyncio.run(upload(db, stores.of(settings), caller(), image, chunks(), None))
+    for name in names.split():
+        with db.write() as tx:
+            want_copies(tx, store.known_image(tx, image.id), [name], together=False)
+    copies.run(db, settings)
+    with db.read() as tx:
+        image = store.known_image(tx, image.id)
+    db.close()
+    return settings, image
+
+
+def check_all(settings: Settings, image_id: str) -> set[str] | None:
+    """The stores that have the image, once all is known to agree; None where it is gone."""
+    db = Database(settings.database_url)
+    sweep(db, settings)
+    with db.read() as tx:
+        image = store.image(tx, image_id)
+        for name in ("file", "second"):
+            there = stores.of(settings)[name]
+            assert isinstance(there, Files)
+            assert set(os.listdir(there.files.directory)) == store.needed_objects(tx, name)
+    db.close()
+    if image is None:
+        return None
+    assert image.status == "active"
+    found = {location.store for location in image.locations if location.status == "active"}
+    for name in found:
+        path = stores.of(settings)[name].local(hashlib.sha512(DATA).hexdigest())
+        assert path is not None
+        assert path.read_bytes() == DATA
+    return found
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_copy_that_is_killed(tmp_path: Path, linked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made by the next who runs."""
+    if not linked:
+
+        def refuse(files: files.ImageFiles, source: Path, sha512: str) -> None:
+            if source.parent != files.directory:
+                raise OSError(errno.EXDEV, "another disk")
+            published(files, source, sha512)
+
+        published = files.ImageFiles.publish
+        monkeypatch.setattr(files.ImageFiles, "publish", refuse)
+    for step in range(1, 200):
+        settings, image = spread(tmp_path / str(step), "")
+        db = Database(settings.database_url)
+        with db.write() as tx:
+            want_copies(tx, store.known_image(tx, image.id), ["second"], together=True)
+        db.close()
+        done = in_child(settings, step, lambda db, settings=settings: copies.run(db, settings))  # type: ignore[misc]
+        assert check_half(settings, image.id) in ({"file"}, {"file", "second"})
+        again = Database(settings.database_url)
+        copies.run(again, settings)
+        again.close()
+        assert check_all(settings, image.id) == {"file", "second"}
+        if done:
+            assert step > (10 if linked else 20)
+            return
+    pytest.fail("it never came to its end")
+
+
+def check_half(settings: Settings, image_id: str) -> set[str]:
+    """What is of use after a sweep in the middle of a copy."""
+    db = Database(settings.database_url)
+    sweep(db, settings)
+    with db.read() as tx:
+        image = store.known_image(tx, image_id)
+    db.close()
+    found = {location.store for location in image.locations if location.status == "active"}
+    for name in found:
+        path = stores.of(settings)[name].local(hashlib.sha512(DATA).hexdigest())
+        assert path is not None
+        assert path.read_bytes() == DATA
+    return found
+
+
+def test_leaving_a_store_that_is_killed(tmp_path: Path) -> None:
+    seen = []
+    for step in range(1, 200):
+        settings, image = spread(tmp_path / str(step), "second")
+
+        def work(db: Database, settings: Settings = settings, image: ImageRow = image) -> None:
+            with db.write() as tx:
+                leave_store(tx, caller(), store.known_image(tx, image.id), "file")
+            sweep(db, settings)
+
+        done = in_child(settings, step, work)
+        seen.append(check_all(settings, image.id))
+        if done:
+            assert seen[0] == {"file", "second"}
+            assert seen[-1] == {"second"}
             return
     pytest.fail("it never came to its end")

@@ -118,6 +118,42 @@ def test_a_download_outlives_its_image(client: httpx.Client, cloud: Live) -> Non
         assert found + b"".join(parts) == data
 
 
+def test_a_slow_reader_gets_all_of_it(client: httpx.Client, cloud: Live) -> None:
+    data = os.urandom(48 << 20)
+    image_id = create(client)
+    upload(client, image_id, data)
+    found = bytearray()
+    with socket.create_connection(cloud.address) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.sendall(
+            f"GET /image/v2/images/{image_id}/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {TOKEN['X-Auth-Token']}\r\n"
+            "Connection: close\r\n\r\n".encode()
+        )
+        while piece := connection.recv(1 << 16):
+            found += piece
+            if len(found) < 1 << 20:
+                time.sleep(0.02)
+    head, _, body = bytes(found).partition(b"\r\n\r\n")
+    assert f"content-length: {len(data)}".encode() in head.lower()
+    assert body == data
+
+
+def test_a_reader_that_goes_away_costs_nothing(client: httpx.Client, cloud: Live) -> None:
+    image_id = create(client)
+    upload(client, image_id, os.urandom(32 << 20))
+
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    assert client.get(f"/images/{image_id}").status_code == 200
+    before = open_files()
+    for _ in range(5):
+        with httpx.stream("GET", f"{cloud.url}/image/v2/images/{image_id}/file", headers=TOKEN) as answer:
+            next(answer.iter_raw(1000))
+    wait_until(lambda: open_files() <= before)
+    assert len(client.get(f"/images/{image_id}/file").content) == 32 << 20
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 9000000", "Transfer-Encoding: chunked"])
 def test_an_upload_that_is_cut_off_leaves_nothing(client: httpx.Client, cloud: Live, framing: str) -> None:
     image_id = create(client)

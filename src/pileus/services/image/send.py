@@ -28,10 +28,14 @@ async def download(stores: Stores, image: ImageRow, wanted: str | None) -> Strea
     span = byte_range(wanted, found.size)
     if span is None:
         headers = {"Accept-Ranges": "bytes"} | ({"Content-MD5": image.checksum} if image.checksum else {})
-        return Stream(found.read(0, found.size), found.size, headers=headers)
+        return _stream(found, 0, found.size, 200, headers)
     first, last = span
     headers = {"Content-Range": f"bytes {first}-{last}/{found.size}", "Accept-Ranges": "bytes"}
-    return Stream(found.read(first, last + 1), last + 1 - first, status=206, headers=headers)
+    return _stream(found, first, last + 1, 206, headers)
+
+
+def _stream(found: Opened, start: int, end: int, status: int, headers: dict[str, str]) -> Stream:
+    return Stream(found.read(start, end), end - start, status, headers, file=found.part(start, end))
 
 
 async def opened(stores: Stores, image: ImageRow) -> Opened:

@@ -9,13 +9,15 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.core import paging
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.services.image.store.locations import locations_of
 from pileus.services.image.tables import images, members, properties, tags
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
 
 _COLUMNS = frozenset(images.c.keys())
+_PROPERTIES = sa.select(properties).where(among(properties.c.image_id)).order_by(properties.c.name)
+_TAGS = sa.select(tags).where(among(tags.c.image_id)).order_by(tags.c.tag)
 
 
 def image(tx: Tx, image_id: str) -> ImageRow | None:
@@ -45,11 +47,9 @@ def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
     by_id = {row.id: row for row in rows}
     if by_id:
         ids = list(by_id)
-        named = sa.select(properties).where(matches(properties.c.image_id, ids)).order_by(properties.c.name)
-        for image_id, name, value in tx.execute(named):
+        for image_id, name, value in tx.execute(_PROPERTIES, {"ids": ids}).all():
             by_id[image_id].properties[name] = value
-        tagged = sa.select(tags).where(matches(tags.c.image_id, ids)).order_by(tags.c.tag)
-        for image_id, tag in tx.execute(tagged):
+        for image_id, tag in tx.execute(_TAGS, {"ids": ids}).all():
             by_id[image_id].tags.append(tag)
         for location in locations_of(tx, ids):
             by_id[location.image_id].locations.append(location)

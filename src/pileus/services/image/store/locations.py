@@ -7,16 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among
 from pileus.services.image.tables import images
 from pileus.services.image.tables import locations as table
 from pileus.services.image.types.locations import FAILED, REQUIRED, WAITING, LocationRow
 
+_LOCATIONS = sa.select(table).where(among(table.c.image_id)).order_by(table.c.number)
+
 
 def locations_of(tx: Tx, image_ids: Sequence[str]) -> list[LocationRow]:
     """In their order."""
-    mine = sa.select(table).where(matches(table.c.image_id, image_ids))
-    return tx.rows(LocationRow, mine.order_by(table.c.number))
+    return tx.rows(LocationRow, _LOCATIONS, {"ids": image_ids})
 
 
 def insert_location(

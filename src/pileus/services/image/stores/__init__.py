@@ -32,6 +32,8 @@ class Stores(Mapping[str, Store]):
         self._by_name = {store.name: store for store in found}
         named = [store.name for store in found if store.settings.default]
         self.default = named[0] if named else BUILT_IN
+        self.web = next((store.name for store in found if store.kind == "http"), None)
+        """The store that URLs belong to, where there is one."""
 
     def __getitem__(self, name: str) -> Store:
         return self._by_name[name]
@@ -63,11 +65,6 @@ class Stores(Mapping[str, Store]):
     def place_of(self, name: str) -> tuple[int, str]:
         """Sorts stores into the order of reading."""
         return (-self[name].settings.weight if name in self._by_name else 1, name)
-
-    @property
-    def web(self) -> str | None:
-        """The store that URLs belong to."""
-        return next((name for name, store in self.items() if store.kind == "http"), None)
 
     def locations(self, image: ImageRow) -> list[dict[str, Any]]:
         """As the API shows them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pileus.core.config import ImageStore
+from pileus.core.sendfile import FilePart
 
 
 class StoreFailed(Exception):
@@ -17,6 +18,9 @@ class Opened(Protocol):
     """An object that is being read: it stays readable whatever happens to its name."""
 
     size: int
+
+    def part(self, start: int, end: int) -> FilePart | None:
+        """The same bytes as `read`, where they are a file's."""
 
     def read(self, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` to before `end`. Call it once. Raises StoreFailed."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from pileus.core.config import FileStore
 from pileus.core.db import new_id
+from pileus.core.sendfile import FilePart
 from pileus.services.image import files
 from pileus.services.image.files import BLOCK, ImageFiles, Incoming
 from pileus.services.image.stores.base import StoreFailed
@@ -81,6 +82,8 @@ class Files:
         with self.files.locked():
             kept = needed()
             removed = [name for name in self.files.contents() if name not in kept]
+            parts = (name for name in self.files.unfinished() if name.endswith(".part"))
+            removed += [name for name in parts if self.files.is_dead(self.files.directory / name)]
             for name in removed:
                 self.files.remove(name)
         return removed
@@ -90,6 +93,9 @@ class OpenFile:
     def __init__(self, path: Path) -> None:
         self.file = FileIO(path)
         self.size = os.fstat(self.file.fileno()).st_size
+
+    def part(self, start: int, end: int) -> FilePart:
+        return FilePart(self.file, start, end)
 
     def read(self, start: int, end: int) -> AsyncIterator[bytes]:
         return pieces(self.file, start, end)

@@ -52,6 +52,9 @@ class OpenPage:
     def __init__(self, uri: str, size: int, allowed: fetch.Networks) -> None:
         self._uri, self.size, self._allowed = uri, size, allowed
 
+    def part(self, start: int, end: int) -> None:
+        return None
+
     async def read(self, start: int, end: int) -> AsyncIterator[bytes]:
         """Whether or not the server knows ranges."""
         if start == end:

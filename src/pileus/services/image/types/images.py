@@ -54,7 +54,7 @@ RESERVED_PREFIX = "os_glance_"
 """Properties that are the service's own."""
 
 
-class ImageRow(msgspec.Struct, kw_only=True):
+class ImageRow(msgspec.Struct, kw_only=True, gc=False):
     """An image. `properties`, `tags` and `locations` are rows of their own tables."""
 
     id: str
@@ -128,7 +128,8 @@ def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) 
     path = f"/v2/images/{image.id}"
 
     def stores(*statuses: str) -> str:
-        return ",".join(in_order(each.store for each in image.locations if each.status in statuses))
+        names = {each.store for each in image.locations if each.status in statuses}
+        return ",".join(in_order(names) if len(names) > 1 else names)
 
     importing = {}
     if image.imported:

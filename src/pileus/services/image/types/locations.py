@@ -19,7 +19,7 @@ given up, which is kept for the reader until the next attempt."""
 UNFINISHED = (WAITING, REQUIRED, PLACED)
 
 
-class LocationRow(msgspec.Struct):
+class LocationRow(msgspec.Struct, gc=False):
     """`address` is the object's name in its store, or the URL of data that is not ours."""
 
     number: int
