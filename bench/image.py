@@ -218,7 +218,6 @@ def main() -> int:
     data.write(os.urandom(len(data)))
     with Cloud(given.dir) as cloud:
         found = transfers(cloud, data, size)
-        print(found)
         found |= beside_an_import(cloud, data, size)
         found |= listing(cloud)
     for name, value in found.items():

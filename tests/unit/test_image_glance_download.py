@@ -8,23 +8,18 @@ from typing import Any
 import httpx
 import pytest
 
-from pileus.core.config import Settings
 from pileus.services.identity import api as identity
-from pileus.services.identity import tokens
-from pileus.services.identity.bootstrap import bootstrap
 from pileus.services.image.api import api
-from tests.support.live import Live, serving
+from tests.support.live import PASSWORD, Live, with_identity
 
-PASSWORD, REGION = "served", "RegionOne"
+REGION = "RegionOne"
+SERVICES = [identity.api, api]
+CATALOG = [("glance", "image", "/image"), ("keystone", "identity", "/identity")]
 DATA = os.urandom(1 << 20)
 LOOPBACK = "127.0.0.0/8"
 
 
-def prepared(live: Live) -> httpx.Client:
-    """An administrator of it."""
-    names = [("glance", "image", f"{live.url}/image"), ("keystone", "identity", f"{live.url}/identity")]
-    with live.db.write() as tx:
-        bootstrap(tx, Settings(), PASSWORD, names)
+def administrator(live: Live) -> httpx.Client:
     user = {"name": "admin", "domain": {"id": "default"}, "password": PASSWORD}
     scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
     auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
@@ -35,14 +30,13 @@ def prepared(live: Live) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Live]:
-    services = [identity.api, api]
-    with serving(services, authenticate=tokens.authenticate, import_networks=LOOPBACK) as live:
+    with with_identity(SERVICES, CATALOG, import_networks=LOOPBACK) as live:
         yield live
 
 
 @pytest.fixture(scope="module")
 def client(cloud: Live) -> Iterator[httpx.Client]:
-    with prepared(cloud) as found:
+    with administrator(cloud) as found:
         yield found
 
 
@@ -121,7 +115,7 @@ def test_an_image_without_data_is_not_fetched(client: httpx.Client) -> None:
 
 
 def test_a_catalog_does_not_open_private_networks() -> None:
-    with serving([identity.api, api], authenticate=tokens.authenticate) as live, prepared(live) as client:
+    with with_identity(SERVICES, CATALOG) as live, administrator(live) as client:
         image = create(client)
         assert fetch(client, image, glance_image_id=create(client)).status_code == 202
         status, message = task(client, image)
