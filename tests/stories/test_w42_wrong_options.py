@@ -16,6 +16,7 @@ from tests.support.command import Command, free_port, processes_of
         ("password_regex = '['\n", 1, "no regular expression"),
         ("minimum_password_age = 9\npassword_expires_days = 7\n", 1, "nobody could change a password"),
         ("mode = 'fake'\n", 1, "mode is 'fake'"),
+        ("image_format = 'vmdk'\n", 1, "image_format is 'vmdk'"),
         ("region = 'x\n", 1, "line 1"),
         ("import_networks = '10.0.0.0/8, intranet'\n", 1, "import_networks has 'intranet': no network"),
         ("external_address = '172.24.4.0/32'\n", 1, "leaves no room for floating IPs"),

@@ -85,6 +85,7 @@ def test_holes_are_zeros(data: bytes, tmp_path_factory: pytest.TempPathFactory) 
         (gzip.compress(DISK)[:-4] + b"size", "raw", "can't be unpacked"),
         (zipped(("a", b"a"), ("b", b"b")), "raw", "2 files"),
         (zipped(), "raw", "declared as compressed"),
+        (zipped(*((f"a{index}", b"") for index in range(4000))), "raw", "directory has more"),
         (zipped(("a", DISK)).replace(b"PK\x05\x06", b"PK\x05\x07"), "raw", "can't be unpacked"),
         (gzip.compress(qcow2(backing=9)), "qcow2", "backing file"),
         (gzip.compress(DISK), "qcow2", "declared as qcow2"),

@@ -8,6 +8,7 @@ import importlib.util
 import ipaddress
 import os
 import re
+import shutil
 import socket
 import ssl
 import tomllib
@@ -20,6 +21,7 @@ import msgspec
 from pileus.core.config import AnyImageStore, FileStore, HttpStore, RbdStore, S3Store, Settings, SwiftStore
 
 FILE = "pileus.toml"
+CONVERTERS = ("qemu-img", "prlimit", "setpriv")
 
 
 class OptionError(Exception):
@@ -123,6 +125,13 @@ def check(settings: Settings) -> None:
     for name in ("token_hours", "cpu_ratio", "memory_ratio"):
         if getattr(settings, name) <= 0:
             raise BadValue(name, f"{name} is {getattr(settings, name)}: it must be more than 0.")
+    missing = [name for name in CONVERTERS if shutil.which(name) is None] if settings.image_format else []
+    if missing:
+        raise BadValue(
+            "image_format",
+            f"image_format is '{settings.image_format}': to convert images takes {', '.join(missing)}, which is not "
+            "installed (Debian: qemu-utils, util-linux).",
+        )
     if not 0 <= settings.project_requests_per_second < float("inf"):
         found = settings.project_requests_per_second
         raise BadValue("project_requests_per_second", f"project_requests_per_second is {found}: 0 means no limit.")

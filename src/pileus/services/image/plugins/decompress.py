@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -66,13 +67,27 @@ def _opened(arrival: Arrival) -> Iterator[IO[bytes]]:
         kind = inspect.detect(source)
     try:
         if kind == "zip":
-            with zipfile.ZipFile(arrival.path) as archive, archive.open(_only_member(archive)) as member:
-                yield member
+            with _ZipFile(arrival.path) as file, zipfile.ZipFile(file) as archive:
+                file.longest = BLOCK
+                with archive.open(_only_member(archive)) as member:
+                    yield member
         else:
             with gzip.open(arrival.path) as unpacking:
                 yield cast(IO[bytes], unpacking)
     except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BadImage(f"it can't be unpacked: {error}.") from None
+
+
+class _ZipFile(FileIO):
+    """Refuses reads that are too long: a zip's directory is read at once, and may be as large as the file."""
+
+    longest = 1 << 17
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if (left if size is None or size < 0 else size) > self.longest:
+            raise zipfile.BadZipFile(f"its directory has more than {self.longest} bytes")
+        return super().read(-1 if size is None else size)
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
