@@ -37,11 +37,13 @@ class Live:
 
 
 @contextmanager
-def serving(services: Sequence[Service], **options: Any) -> Iterator[Live]:
+def serving(
+    services: Sequence[Service], authenticate: Authenticator = personas.authenticate, **options: Any
+) -> Iterator[Live]:
     """On a free port of the loopback, with a database and a state directory of its own; callers by persona."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        yield from _served(listener, services, personas.authenticate, None, options)
+        yield from _served(listener, services, authenticate, None, options)
 
 
 @contextmanager
