@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -161,7 +162,7 @@ def start(settings: Settings, command: str = "serve", ready: Callable[[Settings]
     failure.unlink(missing_ok=True)
     environment = {"MALLOC_ARENA_MAX": "2"} | os.environ  # many threads, little memory: glibc keeps an arena for each
     environment["PILEUS_SETTINGS"] = msgspec.json.encode(settings, enc_hook=str).decode()
-    with log.open("ab") as output:
+    with log.open("ab") as output, _undisturbed():
         process = subprocess.Popen(
             [sys.executable, "-m", "pileus", command, "--state-dir", str(settings.state_dir)],
             stdin=subprocess.DEVNULL,
@@ -172,6 +173,21 @@ def start(settings: Settings, command: str = "serve", ready: Callable[[Settings]
             cwd="/",
         )
     _wait(settings, process, ready or answers)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block: a child that is not itself yet would not be found and ended."""
+    told: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda number, _: told.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        raise KeyboardInterrupt
 
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes], ready: Callable[[Settings], bool]) -> None:
