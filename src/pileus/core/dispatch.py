@@ -86,6 +86,7 @@ class App:
         settings: Settings | None = None,
     ) -> None:
         self.services, self.db, self.watch, self.authenticate = list(services), db, watch, authenticate
+        bodies.learn_types()
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self.settings = settings or Settings()
         self.rate = RateLimit(self.settings.project_requests_per_second)
