@@ -417,7 +417,7 @@ class Exchange:
 
     def _caller(self, tx: Tx) -> Caller:
         headers = self.request.headers
-        token = headers.get("x-auth-token") or headers.get("x-storage-token") or _bearer(headers)
+        token = headers.get("x-auth-token") or headers.get("x-storage-token") or self.request.bearer
         policy = self.service.policy
         if not token:
             if not self.route.public:
@@ -516,12 +516,6 @@ def _as_target(loaded: Any) -> Mapping[str, Any]:
     if isinstance(loaded, Mapping):
         return loaded
     return {name: getattr(loaded, name) for name in loaded.__struct_fields__}
-
-
-def _bearer(headers: Mapping[str, str]) -> str | None:
-    """A token as OAuth 2 clients send it (RFC 6750)."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 _signatures: dict[Callable[..., Any], tuple[str, ...]] = {}

@@ -181,6 +181,12 @@ class Request(msgspec.Struct, dict=True):
         """Of this service, to build links from: scheme://host/prefix."""
         return self.base_url + self.prefix
 
+    @property
+    def bearer(self) -> str | None:
+        """A token as OAuth 2 clients send it (RFC 6750)."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else None
+
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         try:

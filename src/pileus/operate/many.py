@@ -184,8 +184,7 @@ class Load:
 
             watching = asyncio.create_task(self._watch(session, started, servers))
             await asyncio.gather(*(client() for _ in range(self._clients)))
-            watching_for = len(started)
-            active, failed = await watching if watching_for else ({}, 0)
+            active, failed = await watching if started else ({}, 0)
             took = max(active.values(), default=began) - began
             times = [active[each] - started[each] for each in active]
             lists = [await self._time_list(session) for _ in range(50)]

@@ -34,7 +34,7 @@ def sign_on(
     db: Database, settings: Settings, caller: Caller, request: Request, idp_id: str, protocol_id: str
 ) -> Response:
     """An unscoped token for somebody who has proved who they are; for others, the way to do so."""
-    bearer = _bearer(request)
+    bearer = request.bearer
     with db.read() as tx:
         found = rules.configured(tx, settings, idp_id, protocol_id)
     if bearer is not None:
@@ -54,11 +54,6 @@ def sign_on(
 
 for method in ("GET", "POST"):
     api.route(method, f"{PROTOCOL}/auth", public=True, success=201)(sign_on)
-
-
-def _bearer(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _arrived(db: Database, request: Request) -> tuple[str, bytes] | None:
