@@ -1,6 +1,5 @@
 """An API behind a real socket, for what only shows on one: streams, lost connections, unmodified clients."""
 
-import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +68,7 @@ def _served(
 ) -> Iterator[Live]:
     app = make_app(services, None, prepare, authenticate, port=listener.getsockname()[1], **options)
     server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", log_level="warning", ws="none", http=Connection))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), name="live-api")
+    thread = threading.Thread(target=server.run, args=([listener],), name="live-api")
     listener.listen(64)
     thread.start()
     try:

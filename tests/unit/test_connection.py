@@ -1,6 +1,5 @@
 """What one client sends too slowly or too much of is its own trouble."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -23,7 +22,7 @@ async def hello(scope: object, receive: object, send: "uvicorn._types.ASGISendCa
 def address() -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(hello, lifespan="off", http=connection.Connection, log_level="critical"))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+        thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         yield listener.getsockname()
         server.should_exit = True

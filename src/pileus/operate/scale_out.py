@@ -6,7 +6,6 @@ must have the same is read from the database.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
@@ -63,7 +62,7 @@ def serve_api(settings: Settings, listener: socket.socket, parent: int | None = 
     cloud = Cloud(settings)
     log.info("serving", url=settings.url, pid=os.getpid())
     try:
-        asyncio.run(Server(cloud.app, settings, parent=parent).serve([listener]))
+        Server(cloud.app, settings, parent=parent).run([listener])
     finally:
         cloud.close()
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ def serve(settings: Settings) -> int:
     server = Server(cloud.app, settings, [agent])
     log.info("serving", url=settings.url, mode=settings.mode, pid=os.getpid())
     try:
-        asyncio.run(server.serve())
+        server.run()
     finally:
         agent.stop()
         cloud.close()
