@@ -35,6 +35,7 @@ def test_w42_a_wrong_option_is_named_with_file_and_line(pileus: Command, text: s
     assert processes_of(pileus.state_dir) == []
 
 
+@pytest.mark.slow
 def test_w42_a_comment_after_a_value_is_a_comment(pileus: Command) -> None:
     file = pileus.home.parent / "pileus.toml"
     file.write_text(

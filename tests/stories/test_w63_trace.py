@@ -1,9 +1,12 @@
 """W63: to find out which component was broken, one tailed logs across hosts. One request id finds all of it."""
 
 import httpx
+import pytest
 
 from tests.stories.conftest import Simulated
 from tests.support.command import until
+
+pytestmark = pytest.mark.slow
 
 
 def lines(simulated: Simulated, answer: httpx.Response) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.processes.processes import Processes
 
+pytestmark = pytest.mark.slow
 RATE = 20
 
 

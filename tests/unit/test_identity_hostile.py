@@ -54,7 +54,7 @@ def must_be_refused(answer: Any, route: Route, what: str) -> None:
 
 @pytest.mark.parametrize("what", BODIES)
 def test_bodies(identity: Identity, what: str) -> None:
-    for route in WITH_BODY:
+    for route in WITH_BODY if len(BODIES[what]) < 1_000_000 else WITH_BODY[::8]:
         if route.body_is_optional and what == "nothing":
             continue
         must_be_refused(call(identity, route, BODIES[what]), route, what)

@@ -26,6 +26,7 @@ def cloud() -> Iterator[Live]:
         yield found
 
 
+@pytest.mark.slow
 def test_openstacksdk(cloud: Live, tmp_path: Path) -> None:
     given = environment(cloud.url)
     client = openstack.connect(

@@ -30,6 +30,7 @@ from pileus.services.image.types.images import ImageRow
 from pileus.services.image.types.tasks import ImageImport, ImportMethod
 from tests.support.personas import persona
 
+pytestmark = pytest.mark.slow
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
 DATA = b"d" * (files.BLOCK + 1000)
 STEPS = ("open", "write", "fsync", "link", "unlink", "rename", "close", "mkdir", "rmdir")

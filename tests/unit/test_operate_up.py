@@ -126,6 +126,7 @@ def test_an_interrupted_start_leaves_nothing(pileus: Command, step: str, number:
     nothing_left(pileus)
 
 
+@pytest.mark.slow
 def test_an_interrupted_second_start_keeps_the_state(pileus: Command) -> None:
     port = str(free_port())
     pileus.ok("up", "--sim", "--port", port)
@@ -147,6 +148,7 @@ def test_up_again_is_up_and_other_options_are_refused(pileus: Command) -> None:
     assert "with region = RegionOne, not Elsewhere" in said
 
 
+@pytest.mark.slow
 def test_killed_and_up_again(pileus: Command) -> None:
     port = str(free_port())
     pileus.ok("up", "--sim", "--port", port)
@@ -160,6 +162,7 @@ def test_killed_and_up_again(pileus: Command) -> None:
     assert "was not running" in pileus.ok("down")
 
 
+@pytest.mark.slow
 def test_purge_leaves_clouds_of_others_alone(pileus: Command) -> None:
     clouds = pileus.home / ".config/openstack/clouds.yaml"
     clouds.parent.mkdir(parents=True)
@@ -171,6 +174,7 @@ def test_purge_leaves_clouds_of_others_alone(pileus: Command) -> None:
     assert "elsewhere" in clouds.read_text()
 
 
+@pytest.mark.slow
 def test_status_without_a_terminal(pileus: Command) -> None:
     pileus.ok("up", "--sim", "--port", str(free_port()))
     until(lambda: pileus("status").returncode == 0)
