@@ -11,9 +11,9 @@ import msgspec
 import xmlsec
 
 from pileus.services.identity.federation import xml
-from pileus.services.identity.rules.sign_on import SigningKey
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.types.federation import ServiceProviderRow
+from pileus.services.identity.types.sign_on import SigningKey
 
 LIFE = timedelta(minutes=5)
 _LEEWAY = timedelta(minutes=1)

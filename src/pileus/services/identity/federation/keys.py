@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from pileus.services.identity.rules.sign_on import SigningKey
+from pileus.services.identity.types.sign_on import SigningKey
 
 YEARS = 10
 

@@ -8,11 +8,11 @@ from pileus.core.config import Settings
 from pileus.core.db import Database, Tx
 from pileus.core.errors import Forbidden
 from pileus.services.identity.rules import resources, sign_on, tokens
-from pileus.services.identity.rules.sign_on import SigningKey
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.store import rows, users
 from pileus.services.identity.types.federation import ServiceProviderRow
 from pileus.services.identity.types.projects import ProjectRow
+from pileus.services.identity.types.sign_on import SigningKey
 from pileus.services.identity.types.tokens import AssertionWish
 from pileus.services.identity.types.users import GroupRow
 

@@ -19,7 +19,7 @@ from pileus.services.identity.store import federation as store
 from pileus.services.identity.store import rows
 from pileus.services.identity.types.catalog import EndpointRow, ServiceRow
 from pileus.services.identity.types.federation import IdentityProviderRow, SigningKeyRow
-from pileus.services.identity.types.sign_on import OpenId, Pending, Saml2, SignOn
+from pileus.services.identity.types.sign_on import OpenId, Pending, Saml2, SigningKey, SignOn
 
 LIFE = timedelta(minutes=10)
 """For how long somebody may take to prove to their identity provider who they are."""
@@ -76,13 +76,6 @@ class Configured(msgspec.Struct):
     sign_on: SignOn
     secret: str | None
     key: SigningKey | None
-
-
-class SigningKey(msgspec.Struct):
-    """PEM."""
-
-    private_key: str
-    certificate: str
 
 
 def base(tx: Tx) -> str:

@@ -48,3 +48,10 @@ class Pending(msgspec.Struct, array_like=True, frozen=True):
     nonce: str = ""
     verifier: str = ""
     """Of PKCE (RFC 7636)."""
+
+
+class SigningKey(msgspec.Struct):
+    """PEM: with which this cloud signs what it says by SAML."""
+
+    private_key: str
+    certificate: str
