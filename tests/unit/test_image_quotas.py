@@ -66,6 +66,15 @@ def test_a_projects_own_limit_is_over_the_registered_one(tx: Tx) -> None:
     assert limits.limits_of(tx, "volume", PROJECT) == {}
 
 
+@pytest.mark.parametrize(("here", "there", "least"), [(-1, 3, 3), (3, -1, 3), (-1, -1, -1), (0, -1, 0)])
+def test_of_several_regions_the_least_counts_and_minus_one_is_without_end(
+    tx: Tx, here: int, there: int, least: int
+) -> None:
+    limit(tx, "image_count_total", here, None, "here")
+    limit(tx, "image_count_total", there, None, "there")
+    assert limits.limits_of(tx, "image", PROJECT) == {"image_count_total": least}
+
+
 def test_each_store_counts(tx: Tx) -> None:
     limit(tx, "image_size_total", 3)
     first = image(tx, MIB, "file", "archive")

@@ -159,7 +159,10 @@ def target_limit(tx: Tx, limit: LimitRow) -> Target:
 
 
 def limits_of(tx: Tx, service_type: str, project_id: str | None) -> dict[str, int]:
-    """Resource -> what a project may have of it: its own limit over the registered one. What is not registered has none."""
+    """Resource -> what a project may have of it: its own limit over the registered one; the least of several regions'.
+
+    What is not registered has none.
+    """
     found: dict[str, int] = {}
     for service in rows.where(tx, ServiceRow, type=service_type):
         registered = rows.where(tx, RegisteredLimitRow, service_id=service.id)
@@ -169,5 +172,6 @@ def limits_of(tx: Tx, service_type: str, project_id: str | None) -> dict[str, in
         overridden = {(limit.region_id, limit.resource_name): limit.resource_limit for limit in own}
         for row in registered:
             most = overridden.get((row.region_id, row.resource_name), row.default_limit)
-            found[row.resource_name] = min(most, found.get(row.resource_name, most))
+            if _is_more(found.get(row.resource_name, -1), most) or row.resource_name not in found:
+                found[row.resource_name] = most
     return found
