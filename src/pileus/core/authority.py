@@ -92,7 +92,7 @@ def ensure(tx: Tx) -> Authority:
 
     found = of_cloud(tx)
     if found is None:
-        notes.write_new(tx, _NOTE, msgspec.json.encode(_make()).decode())
+        notes.write_new(tx, _NOTE, msgspec.json.encode(new("Pileus certificate authority")).decode())
         found = of_cloud(tx)
     assert found is not None
     return found
@@ -183,14 +183,15 @@ def _key_hash(holder: x509.Certificate | x509.CertificateSigningRequest) -> str:
     return hashlib.sha256(holder.public_key().public_bytes(serialization.Encoding.DER, info)).hexdigest()
 
 
-def _make() -> Authority:
+def new(title: str) -> Authority:
+    """Another authority, with a key of its own."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.x509.oid import NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Pileus certificate authority")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, title)])
     now = datetime.now(UTC)
     usage = x509.KeyUsage(
         digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,

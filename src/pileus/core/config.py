@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 SOUTHBOUND_PORT = 6642
+NORTHBOUND_PORT = 6641
 AGENT_PORT = 8781
 """Where the agent of a host that has joined listens for the control plane."""
 
@@ -170,6 +171,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
         return metrics_token_file(self.state_dir)
 
     @property
+    def admin_password_file(self) -> Path:
+        """The first administrator's."""
+        return self.state_dir / "admin-password"
+
+    @property
     def own_hosts(self) -> list[str]:
         """Names of the hosts that this Pileus starts itself."""
         return host_names(host_name(), self.sim_hosts if self.mode == "sim" else 1)
@@ -197,6 +203,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     def southbound(self) -> str:
         """Where other hosts reach OVN's southbound database; simulated ones have none."""
         return f"ssl:{bracketed(self.host)}:{SOUTHBOUND_PORT}" if self.mode == "real" and self.secure else ""
+
+    @property
+    def northbound(self) -> str:
+        """Where controllers on other machines reach OVN's databases."""
+        return f"ssl:{bracketed(self.host)}:{NORTHBOUND_PORT}" if self.southbound else ""
 
     @property
     def endpoint_url(self) -> str:

@@ -28,6 +28,10 @@ def write_new(tx: Tx, name: str, text: str) -> None:
     tx.insert_new(notes, {"name": name, "text": text})
 
 
+def remove(tx: Tx, name: str) -> None:
+    tx.delete(notes, notes.c.name == name)
+
+
 def once(tx: Tx, name: str) -> bool:
     """True the first time that this transaction's work commits; False ever after."""
     if read(tx, name) is not None:
