@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +42,10 @@ class Folder:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._write(self.key, authority.new_key(), 0o600)
         return self.key.read_text()
+
+    def is_for(self, addresses: Collection[str]) -> bool:
+        """There is a certificate that need not be renewed yet, and has these addresses."""
+        return not self.is_due() and authority.addresses_of(self.certificate.read_text()) >= set(addresses)
 
     def keep(self, certificate: str, ca: str) -> None:
         self._write(self.authority, ca, 0o644)
