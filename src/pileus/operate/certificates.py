@@ -15,22 +15,32 @@ from pileus.core.config import Settings, host_name
 from pileus.core.db import Database
 from pileus.core.tls import Folder
 from pileus.services.compute.rules import join
+from pileus.services.identity.rules import authorities
 
 log = structlog.get_logger("pileus.tls")
 
 
 def ensure(settings: Settings, db: Database) -> Folder:
     """STATE/tls has the authority's certificate, and one of our own for the address that we listen on."""
-    folder = Folder(settings.tls)
-    with _alone(settings.tls):
-        if not folder.is_due() and authority.addresses_of(folder.certificate.read_text()) == {settings.host}:
+    return _ensure(settings, db, settings.tls, authorities.CLOUD)
+
+
+def ensure_for_ovn(settings: Settings, db: Database) -> Folder:
+    """STATE/tls/ovn has the same for OVN's northbound database, which believes the control plane's authority alone."""
+    return _ensure(settings, db, settings.tls / "ovn", authorities.CONTROL_PLANE)
+
+
+def _ensure(settings: Settings, db: Database, directory: Path, name: authorities.Name) -> Folder:
+    folder = Folder(directory)
+    with _alone(directory):
+        if folder.is_for([settings.host]):
             return folder
         with db.write() as tx:
-            signer = authority.ensure(tx)
+            signer = authorities.ensure(tx, settings, name)
         request = authority.request_for(folder.ensure_key(), authority.CONTROL_PLANE)
         signed = signer.sign(request, "control plane", authority.CONTROL_PLANE, [settings.host])
         folder.keep(signed, signer.certificate)
-        log.info("a certificate was made", address=settings.host, until=str(authority.expiry(signed)))
+        log.info("a certificate was made", by=name, address=settings.host, until=str(authority.expiry(signed)))
     return folder
 
 
@@ -39,15 +49,15 @@ def ensure_host(settings: Settings, db: Database) -> Folder:
     folder, name = Folder(settings.tls / "host"), host_name()
     request = authority.request_for(folder.ensure_key(), name)
     with db.write() as tx:
-        signer = authority.ensure(tx)
-        folder.keep(join.certify_own(tx, name, request), signer.certificate)
+        signer = authorities.ensure(tx, settings)
+        folder.keep(join.certify_own(tx, settings, name, request), signer.certificate)
     return folder
 
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
     """Several API processes may share the folder."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -75,6 +85,8 @@ class Certificates:
     def look(self) -> None:
         """Renew what ends soon, and take over files that have changed, for all connections made from now on."""
         ensure(self._settings, self._db)
+        if self._settings.northbound:
+            ensure_for_ovn(self._settings, self._db)
         times = self._times()
         if times == self._loaded:
             return

@@ -9,7 +9,7 @@ from typing import Any
 from pileus.core.config import Settings
 from pileus.core.db import Tx, new_hex_id
 from pileus.services.identity import passwords
-from pileus.services.identity.rules import sealing, tokens
+from pileus.services.identity.rules import authorities, sealing, tokens
 from pileus.services.identity.store import assignments, projects, rows, users
 from pileus.services.identity.store import tokens as token_store
 from pileus.services.identity.types.catalog import EndpointRow, RegionRow, ServiceRow
@@ -39,6 +39,7 @@ def bootstrap(tx: Tx, settings: Settings, password: str, services: Sequence[tupl
         rows.touch(tx)
     if not token_store.keys(tx):
         tokens.rotate_keys(tx, settings)
+    authorities.take_over(tx, settings)
     while not sealing.tidy(tx, settings):
         """What was kept before there were seals."""
     if projects.domain(tx, DEFAULT_DOMAIN) is None:

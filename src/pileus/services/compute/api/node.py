@@ -45,20 +45,21 @@ class SpecQuery(Query):
 @api.get("/authority", public=True)
 def show_authority(tx: Tx, settings: Settings) -> CloudAuthority:
     """The certificate of the cloud's authority."""
-    certificate = join.authority_of_cloud(tx).certificate
-    return CloudAuthority(certificate=certificate, mode=settings.mode, mtu=network.underlay_mtu_in_use(tx))
+    return CloudAuthority(
+        certificate=join.authority_certificate(tx), mode=settings.mode, mtu=network.underlay_mtu_in_use(tx)
+    )
 
 
 @api.post("/join", public=True)
-def join_cloud(tx: Tx, body: JoinRequest) -> Membership:
+def join_cloud(tx: Tx, settings: Settings, body: JoinRequest) -> Membership:
     """A machine becomes a host, by a token."""
-    return join.join(tx, body)
+    return join.join(tx, settings, body)
 
 
 @api.post("/hosts/{host}/certificate", public=True, load=specs.known_host)
-def renew_certificate(tx: Tx, known: HostSpecRow, body: CertificateRequest) -> Certificate:
+def renew_certificate(tx: Tx, settings: Settings, known: HostSpecRow, body: CertificateRequest) -> Certificate:
     """A new certificate for the host's key."""
-    return join.renew(tx, known, body.request)
+    return join.renew(tx, settings, known, body.request)
 
 
 @api.get("/hosts/{host}", public=True, load=specs.known_host, success=204)

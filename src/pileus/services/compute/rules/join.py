@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from pileus.core import authority, events, notes
 from pileus.core.authority import Authority
+from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -16,6 +17,7 @@ from pileus.node.desired import Certificate, JoinRequest, Membership
 from pileus.services.compute.store import host_spec, hosts, join_tokens
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.compute.store.join_tokens import JoinTokenRow
+from pileus.services.identity.rules import authorities
 
 _SOUTHBOUND = "southbound"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -28,14 +30,20 @@ def new_token(tx: Tx, valid: timedelta, uses: int) -> str:
     """
     secret = secrets.token_hex(24)
     join_tokens.insert(tx, JoinTokenRow(_hashed(secret), tx.now + valid, uses))
-    return f"{authority_of_cloud(tx).fingerprint}.{secret}"
+    return f"{authority.fingerprint(authority_certificate(tx))}.{secret}"
 
 
-def authority_of_cloud(tx: Tx) -> Authority:
-    found = authority.of_cloud(tx)
+def authority_certificate(tx: Tx) -> str:
+    """Of the cloud."""
+    found = authorities.certificate(tx)
     if found is None:
         raise NotFound("This cloud serves its own machine alone: 'pileus up --host ADDRESS' lets other hosts in.")
     return found
+
+
+def _signer(tx: Tx, settings: Settings) -> Authority:
+    authority_certificate(tx)
+    return authorities.ensure(tx, settings)
 
 
 def note_southbound(tx: Tx, connection: str) -> None:
@@ -43,7 +51,7 @@ def note_southbound(tx: Tx, connection: str) -> None:
     notes.write(tx, _SOUTHBOUND, connection)
 
 
-def join(tx: Tx, wish: JoinRequest) -> Membership:
+def join(tx: Tx, settings: Settings, wish: JoinRequest) -> Membership:
     """Let a host in. The same host may ask again with the same key, as where the first answer was lost; and a machine
     whose first try failed, before it ever registered, with another.
 
@@ -68,25 +76,24 @@ def join(tx: Tx, wish: JoinRequest) -> Membership:
             raise Forbidden("The token has been used up: 'pileus host token' makes a new one.")
         host_spec.set_key(tx, wish.host, key_hash)
         events.record(tx, system_caller(), "compute", "join", "host", wish.host)
-    signer = authority_of_cloud(tx)
     return Membership(
         host=wish.host,
-        certificate=signer.sign(wish.request, "host", wish.host),
+        certificate=_signer(tx, settings).sign(wish.request, "host", wish.host),
         southbound=notes.read(tx, _SOUTHBOUND) or "",
     )
 
 
-def certify_own(tx: Tx, host: str, request: str) -> str:
+def certify_own(tx: Tx, settings: Settings, host: str, request: str) -> str:
     """A certificate for a host that this Pileus starts itself."""
     host_spec.set_key(tx, host, _signable(request))
-    return authority_of_cloud(tx).sign(request, "host", host)
+    return _signer(tx, settings).sign(request, "host", host)
 
 
-def renew(tx: Tx, known: HostSpecRow, request: str) -> Certificate:
+def renew(tx: Tx, settings: Settings, known: HostSpecRow, request: str) -> Certificate:
     """A new certificate for the key that the host has. Raises Forbidden for another key."""
     if known.key_hash is None or _signable(request) != known.key_hash:
         raise Forbidden(f"The request is not for the key with which host '{known.host}' joined.")
-    return Certificate(certificate=authority_of_cloud(tx).sign(request, "host", known.host))
+    return Certificate(certificate=_signer(tx, settings).sign(request, "host", known.host))
 
 
 def _signable(request: str) -> str:

@@ -23,6 +23,10 @@ FILE = "credential-key"
 KEY_LIFE = timedelta(days=30)
 GRACE = timedelta(hours=1)
 """How long a key outlives its last use: a transaction that is under way may have sealed with it."""
+_REMEDY = (
+    "make this machine one of the control plane by 'pileus control join', with a token that 'pileus control token' prints "
+    "where the cloud runs, or copy that file from there."
+)
 _SEALED = re.compile(r"(\d+):(gAAAA[\w-]+=*)")
 
 
@@ -104,8 +108,7 @@ def _decrypted(state_dir: Path, sealed_key: str) -> bytes:
         return _master(state_dir).decrypt(sealed_key)
     except InvalidToken:
         raise WrongKey(
-            f"{state_dir / FILE} does not have the key that this database's secrets are sealed with: "
-            "copy that file from the machine that the database was made on."
+            f"{state_dir / FILE} does not have the key that this database's secrets are sealed with: {_REMEDY}"
         ) from None
 
 
@@ -120,8 +123,7 @@ def _lines(state_dir: Path) -> list[str]:
         return file.read_text().split()
     except OSError as error:
         raise WrongKey(
-            f"{file} can't be read ({error.strerror}), and this database's secrets are sealed with what is in it: "
-            "copy that file from the machine that the database was made on."
+            f"{file} can't be read ({error.strerror}), and this database's secrets are sealed with what is in it: {_REMEDY}"
         ) from None
 
 

@@ -134,7 +134,7 @@ class ServiceProviderUpdate(Body):
 
 
 class SigningKeyRow(Row):
-    """With what this cloud signs in SAML: one row; the private key is sealed."""
+    """With what this cloud signs, by its use: what it says in SAML, and certificates. The private key is sealed."""
 
     __table__ = tables.signing_keys
     __noun__ = "signing_key"
