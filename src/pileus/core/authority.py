@@ -1,4 +1,4 @@
-"""The cloud's own certificate authority (RFC 5280): made once, kept in the database, so that every process can sign.
+"""Certificate authorities of the cloud's own (RFC 5280), and what they sign.
 
 Certificates are of two roles, which stand in the subject's organisation: the control plane's, which serve the API and
 call hosts, and hosts', whose common name is the host's name.
@@ -17,8 +17,6 @@ import msgspec
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from pileus.core.db import Tx
-
 Role = Literal["control plane", "host"]
 CONTROL_PLANE = "control-plane.pileus"
 """The name by which hosts know whatever process of the control plane they talk to, at whatever address."""
@@ -27,7 +25,6 @@ LIFE = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=30)
 _SKEW = timedelta(hours=1)
 """Certificates are valid so much before they are made: other machines' clocks may be behind."""
-_NOTE = "certificate authority"
 
 
 class BadRequest(Exception):
@@ -76,26 +73,6 @@ class Authority(msgspec.Struct, frozen=True):
             .sign(key, hashes.SHA256())  # type: ignore[arg-type]
         )
         return made.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def of_cloud(tx: Tx) -> Authority | None:
-    """None while the cloud serves loopback alone."""
-    from pileus.core import notes  # hosts have certificates and no database: what they need is small
-
-    kept = notes.read(tx, _NOTE)
-    return msgspec.json.decode(kept, type=Authority) if kept else None
-
-
-def ensure(tx: Tx) -> Authority:
-    """Made once, whichever process comes first."""
-    from pileus.core import notes
-
-    found = of_cloud(tx)
-    if found is None:
-        notes.write_new(tx, _NOTE, msgspec.json.encode(new("Pileus certificate authority")).decode())
-        found = of_cloud(tx)
-    assert found is not None
-    return found
 
 
 def fingerprint(certificate: str) -> str:

@@ -23,11 +23,6 @@ def write(tx: Tx, name: str, text: str) -> None:
     tx.upsert(notes, {"name": name}, {"text": text})
 
 
-def write_new(tx: Tx, name: str, text: str) -> None:
-    """Nothing changes where it is there already."""
-    tx.insert_new(notes, {"name": name, "text": text})
-
-
 def remove(tx: Tx, name: str) -> None:
     tx.delete(notes, notes.c.name == name)
 
