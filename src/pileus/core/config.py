@@ -200,6 +200,11 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
         return self.state_dir / "tls"
 
     @property
+    def tls_of_ovn(self) -> Path:
+        """The folder of certificates for OVN's northbound database."""
+        return self.tls / "ovn"
+
+    @property
     def southbound(self) -> str:
         """Where other hosts reach OVN's southbound database; simulated ones have none."""
         return f"ssl:{bracketed(self.host)}:{SOUTHBOUND_PORT}" if self.mode == "real" and self.secure else ""
