@@ -89,6 +89,21 @@ def parser() -> Parser:
     token.add_argument("--hours", type=float, default=1.0, help="how long it is valid (1)")
     token.add_argument("--uses", type=int, default=1, help="how many hosts it lets in (1)")
 
+    control = commands.add_parser("control", help="machines that share the control plane", allow_abbrev=False)
+    of_control = control.add_subparsers(dest="control_command", required=True, parser_class=Parser, metavar="COMMAND")
+    token = _command(of_control, "token", "print a token by which machines become part of this cloud's control plane")
+    token.add_argument("--hours", type=float, default=1.0, help="how long it is valid (1)")
+    token.add_argument("--uses", type=int, default=1, help="how many machines it lets in (1)")
+    text = "let this machine serve the API and run controllers: 'pileus api' and 'pileus controller' start them then"
+    enter = _command(of_control, "join", text)
+    enter.add_argument("url", metavar="URL", help="https://ADDRESS:PORT of the cloud")
+    enter.add_argument("--token", help="what 'pileus control token' printed where the cloud runs")
+    enter.add_argument("--host", help="the address to listen on (this machine's towards URL)")
+    enter.add_argument("--port", type=int, help="the port to listen on (8780)")
+    enter.add_argument(
+        "--database", metavar="URL", help="the cloud's PostgreSQL, where it is reached otherwise from here"
+    )
+
     sim = _command(commands, "sim", "measure a cloud in sim mode with thousands of simulated hosts; they go again")
     sim.add_argument("--hosts", type=int, default=1000, metavar="N", help="how many hosts (1000)")
     sim.add_argument("--guests", type=int, default=1000, metavar="N", help="how many servers to boot (1000)")
@@ -226,11 +241,30 @@ def _join(given: argparse.Namespace) -> int:
 
 
 def _host(given: argparse.Namespace) -> int:
-    from pileus.operate.tokens import host_token
+    from pileus.operate import tokens
 
-    made = host_token(_state_dir(given), given.hours, given.uses)
+    made = tokens.new(_state_dir(given), "host", given.hours, given.uses)
     sys.stdout.write(f"{made.token}\n")
     sys.stderr.write(f"On the new host: pileus join {made.url} --token TOKEN\n")
+    return 0
+
+
+def _control(given: argparse.Namespace) -> int:
+    from pileus.operate import control, options, tokens
+
+    state_dir = _state_dir(given)
+    if given.control_command == "token":
+        made = tokens.new(state_dir, "control plane", given.hours, given.uses)
+        sys.stdout.write(f"{made.token}\n")
+        sys.stderr.write(f"On the other machine: pileus control join {made.url} --token TOKEN\n")
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = options.load(state_dir, {name: getattr(given, name) for name in ("host", "port", "database")})
+    joined = control.join(settings, given.url, given.token or "", given.host is not None)
+    sys.stdout.write(
+        f"This machine is of the control plane of {given.url} (state in {state_dir}). Let your service manager keep\n"
+        f"  pileus api          (at {joined.url})\n  pileus controller\n"
+    )
     return 0
 
 
@@ -486,6 +520,7 @@ _COMMANDS = {
     "attend": _serve,
     "join": _join,
     "host": _host,
+    "control": _control,
     "routes": _routes,
     "load-metadefs": _load_metadefs,
     "openstack": _openstack,

@@ -66,11 +66,15 @@ SETTINGS_NOTE = "settings"
 """The note with what all processes of the cloud have the same."""
 
 
-class Cloud:
-    """One control plane: database, API and controller."""
+NORTHBOUND_NOTE = "northbound"
+"""The note with where controllers on other machines reach OVN's databases."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+
+class Cloud:
+    """One control plane: database, API and controller. `northbound`: where OVN's databases are, if not on this machine."""
+
+    def __init__(self, settings: Settings, northbound: str = "") -> None:
+        self.settings, self._northbound = settings, northbound
         self.watch = Watch()
         self.db = Database(settings.database_url, self.watch)
         self._spread = self._spread_wakes()
@@ -103,8 +107,8 @@ class Cloud:
 
     def _ovn(self) -> tuple[str, str]:
         """OVN's databases; simulated hosts have none."""
-        if self.settings.mode == "sim":
-            return "", ""
+        if self.settings.mode == "sim" or self._northbound:
+            return self._northbound, self._northbound
         from pileus.supervise import ovn
 
         return ovn.northbound(self.settings.state_dir), ovn.southbound(self.settings.state_dir)
@@ -117,6 +121,7 @@ class Cloud:
             notes.write(tx, SETTINGS_NOTE, msgspec.json.encode(self.settings.of_the_cloud()).decode())
             project_id = identity_bootstrap.bootstrap(tx, self.settings, admin_password, catalog)
             network_bootstrap.bootstrap(tx, self.settings, project_id)
+            notes.write(tx, NORTHBOUND_NOTE, self.settings.northbound)
             compute_bootstrap.bootstrap(tx, self.settings.own_hosts, host_token, self.settings.southbound)
 
     def close(self) -> None:
@@ -141,3 +146,9 @@ def settled(settings: Settings) -> Settings:
     finally:
         db.close()
     return settings.within(msgspec.json.decode(text)) if text else settings
+
+
+def northbound(db: Database) -> str:
+    """Where controllers on other machines reach OVN's databases; empty where they can't."""
+    with db.read() as tx:
+        return notes.read(tx, NORTHBOUND_NOTE) or ""

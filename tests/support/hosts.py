@@ -124,6 +124,11 @@ class Wire(Space):
             host.run(["ip", "link", "set", far, "up"])
         host.run(["ip", "address", "add", f"{host.address}/24", "dev", "eth0"])
 
+    def unplug(self, host: Host) -> None:
+        """As where its power is cut: nobody is told that its connections have ended."""
+        for near in (f"h{host.number}", f"x{host.number}"):
+            self.run(["ip", "link", "set", near, "nomaster"])
+
     def cut(self, number: int) -> None:
         """Nothing passes to or from the host on the hosts' network; its carrier stays."""
         self.run(["nft", "add", "element", "bridge", "cuts", "cut", f"{{ h{number} }}"])
@@ -156,11 +161,17 @@ class Host(Space):
         return Command(self.folder / "home", self.folder / "state", self.prefix)
 
     @property
+    def control(self) -> Command:
+        """In the directory that it has as one of the control plane."""
+        return Command(self.folder / "home", self.folder / "control", self.prefix)
+
+    @property
     def state_dir(self) -> Path:
         return self.folder / "state"
 
     def kill(self) -> None:
         """The power is cut."""
+        self._wire.unplug(self)
         self.close()
 
     def boot(self) -> None:

@@ -38,7 +38,8 @@ def until(look: Callable[[], T], patience: float = 15.0, what: str = "it") -> T:
 
 
 class Lab:
-    def __init__(self) -> None:
+    def __init__(self, controllers_elsewhere: bool = False) -> None:
+        self._controllers_elsewhere = controllers_elsewhere
         self.name = f"lab{os.getpid()}"
         self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-lab-"))
         self.guests: list[Guest] = []
@@ -52,9 +53,8 @@ class Lab:
             ip.link("set", index=1, state="up")
         chassis = ovn.Chassis(self.name, self.name)
         host = ovn.host_daemons(self.state_dir, chassis)
-        self._supervisor = Supervisor(
-            self.state_dir, [*ovs.daemons(self.state_dir), *ovn.central_daemons(self.state_dir), *host]
-        )
+        central = ovn.central_daemons(self.state_dir, self._controllers_elsewhere)
+        self._supervisor = Supervisor(self.state_dir, [*ovs.daemons(self.state_dir), *central, *host])
         self._supervisor.start()
         ovs.ensure_bridge(self.state_dir, "br-ex")
         ovs.set_external_ids(self.state_dir, {"ovn-bridge-mappings": f"{PHYSICAL_NETWORK}:br-ex"})

@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -36,20 +38,47 @@ def _run(*command: str) -> None:
 @cache
 def server() -> Path:
     """The directory with the server's socket; the server is started by the first call and ends with this process."""
+    directory = _made()
+    _start(directory)
+    atexit.register(_stop, directory)
+    return directory
+
+
+@contextmanager
+def on_the_wire(address: str, network: str) -> Iterator[str]:
+    """The URL of an empty database on a server that listens at an address, to be reached with a password."""
+    directory = _made()
+    with (directory / "data/pg_hba.conf").open("a") as rules:
+        rules.write(f"host all all {network} scram-sha-256\n")
+    _start(directory, address)
+    try:
+        with psycopg.connect(f"host={directory} user=pileus dbname=postgres", autocommit=True) as connection:
+            connection.execute("ALTER USER pileus PASSWORD 'of the wire'")
+            connection.execute("CREATE DATABASE cloud")
+        yield f"postgresql+psycopg://pileus:of%20the%20wire@{address}/cloud"
+    finally:
+        _stop(directory)
+
+
+def _made() -> Path:
+    """A directory with a server's data in it."""
     directory = Path(tempfile.mkdtemp(prefix="pileus-postgres-"))
     if os.getuid() == 0:
         shutil.chown(directory, "postgres")
-    programs, data = PROGRAMS[-1], directory / "data"
-    _run(f"{programs}/initdb", "-D", str(data), "-A", "trust", "-U", "pileus", "-E", "UTF8", "--no-locale", "--no-sync")
-    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off -c max_connections=200"
-    _run(f"{programs}/pg_ctl", "-D", str(data), "-l", f"{directory}/log", "-w", "-o", options, "start")
-
-    def stop() -> None:
-        _run(f"{programs}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-        shutil.rmtree(directory, ignore_errors=True)
-
-    atexit.register(stop)
+    how = ("-A", "trust", "-U", "pileus", "-E", "UTF8", "--no-locale", "--no-sync")
+    _run(f"{PROGRAMS[-1]}/initdb", "-D", f"{directory}/data", *how)
     return directory
+
+
+def _start(directory: Path, listen: str = "") -> None:
+    places = f"-c listen_addresses={listen} -c unix_socket_directories={directory}"
+    options = f"{places} -c fsync=off -c max_connections=200"
+    _run(f"{PROGRAMS[-1]}/pg_ctl", "-D", f"{directory}/data", "-l", f"{directory}/log", "-w", "-o", options, "start")
+
+
+def _stop(directory: Path) -> None:
+    _run(f"{PROGRAMS[-1]}/pg_ctl", "-D", f"{directory}/data", "-m", "immediate", "stop")
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def new_database(like: str | None = None) -> str:

@@ -11,12 +11,14 @@ from tests.support.command import until
 
 
 class User:
-    def __init__(self, state_dir: Path) -> None:
+    """`url`: not that of clouds.yaml, but of what stands in front, whose authority is in the file `trusted`."""
+
+    def __init__(self, state_dir: Path, url: str = "", trusted: Path | None = None) -> None:
         cloud = yaml.safe_load((state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]
         entry = cloud["auth"]
-        self.root = entry["auth_url"].removesuffix("/identity/v3")
-        trusted = ssl.create_default_context(cafile=cloud.get("cacert"))
-        self.http = httpx.Client(base_url=self.root, timeout=60, verify=trusted)
+        self.root = url or entry["auth_url"].removesuffix("/identity/v3")
+        self.trusted = ssl.create_default_context(cafile=trusted or cloud.get("cacert"))
+        self.http = httpx.Client(base_url=self.root, timeout=60, verify=self.trusted)
         user = {"name": entry["username"], "domain": {"id": "default"}, "password": entry["password"]}
         scope = {"project": {"name": entry["project_name"], "domain": {"id": "default"}}}
         wish = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}

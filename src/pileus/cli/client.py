@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import yaml
@@ -17,7 +18,10 @@ class Unreachable(Exception):
 
 
 class Client:
-    """As the administrator whom STATE/clouds.yaml names. `get("compute", "/servers")` gives the decoded body."""
+    """As the administrator whom STATE/clouds.yaml names. `get("compute", "/servers")` gives the decoded body.
+
+    It asks the process that it logs in to, whatever stands in front of it for others.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         try:
@@ -40,9 +44,10 @@ class Client:
         answer = self._send("POST", f"{self.auth['auth_url']}/auth/tokens", json=wish)
         self.token = self._http.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
         self.project_id = str(answer.json()["token"]["project"]["id"])
+        root = self.auth["auth_url"].removesuffix("/identity/v3")
         for service in answer.json()["token"]["catalog"]:
             public = next(each["url"] for each in service["endpoints"] if each["interface"] == "public")
-            self._endpoints[service["type"]] = public
+            self._endpoints[service["type"]] = root + urlsplit(public).path
 
     def get(self, service: str, path: str, version: str | None = None) -> Any:
         headers = {"OpenStack-API-Version": f"{service} {version}"} if version else {}

@@ -35,7 +35,7 @@ def status(facts: Facts, wrong: Sequence[str]) -> int:
         _print("[dim]'pileus doctor' says what to do.[/]")
     elif facts.serving is not None and not wrong:
         _print("[green]Nothing is wrong.[/]")
-    return 1 if wrong or facts.serving is None else 0
+    return 1 if wrong or (facts.serving is None and facts.control is None) else 0
 
 
 def _head(facts: Facts) -> None:
@@ -47,6 +47,10 @@ def _head(facts: Facts) -> None:
         _print(
             f"[bold]Pileus {facts.versions['Pileus']}[/]{as_host} in {facts.mode} mode, for {since}"
             f" (pid {facts.serving.pid}, state in {where})"
+        )
+    elif facts.control is not None:
+        _print(
+            f"[bold]Pileus {facts.versions['Pileus']}[/], of the control plane of {facts.control} (state in {where})"
         )
     elif facts.mode is None:
         _print(f"[red]There is no cloud[/] in {where}. Start one by 'pileus up'.")

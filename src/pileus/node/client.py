@@ -14,6 +14,8 @@ from pileus.node.desired import (
     Certificate,
     CertificateRequest,
     CloudAuthority,
+    ControlKeys,
+    ControlRequest,
     HostFacts,
     HostSpec,
     HostStatus,
@@ -49,6 +51,9 @@ class ControlPlane:
 
     def join(self, wish: JoinRequest) -> Membership:
         return msgspec.json.decode(self._send("POST", "/join", wish).content, type=Membership)
+
+    def control(self, wish: ControlRequest) -> ControlKeys:
+        return msgspec.json.decode(self._send("POST", "/control", wish).content, type=ControlKeys)
 
     def renew(self, request: str) -> str:
         """A new certificate for the key that the host has."""

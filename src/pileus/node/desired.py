@@ -67,6 +67,24 @@ class Membership(msgspec.Struct, kw_only=True, frozen=True):
     """OVN's southbound database (ssl:ADDRESS:PORT); empty in a simulated cloud."""
 
 
+class ControlRequest(msgspec.Struct, kw_only=True, frozen=True):
+    """Of a machine that is to serve the API or run controllers."""
+
+    token: str
+    host: str
+
+
+class ControlKeys(msgspec.Struct, kw_only=True, frozen=True):
+    """What each machine of the control plane has the same."""
+
+    credential_key: str
+    """The file that the database's secrets are sealed with."""
+    admin_password: str
+    """Empty where the machine that was asked does not have it."""
+    database: str
+    """SQLAlchemy URL, as the machine that was asked reaches it."""
+
+
 class CertificateRequest(msgspec.Struct, kw_only=True, frozen=True):
     request: str
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,25 +22,27 @@ log = structlog.get_logger("pileus.tls")
 
 def ensure(settings: Settings, db: Database) -> Folder:
     """STATE/tls has the authority's certificate, and one of our own for the address that we listen on."""
-    return _ensure(settings, db, settings.tls, authorities.CLOUD)
+    return _ensure(settings, db, settings.tls, authorities.CLOUD, [settings.host])
 
 
 def ensure_for_ovn(settings: Settings, db: Database) -> Folder:
-    """STATE/tls/ovn has the same for OVN's northbound database, which believes the control plane's authority alone."""
-    return _ensure(settings, db, settings.tls / "ovn", authorities.CONTROL_PLANE)
+    """The same for OVN's northbound database, which believes the control plane's authority alone, at any address."""
+    return _ensure(settings, db, settings.tls_of_ovn, authorities.CONTROL_PLANE, [])
 
 
-def _ensure(settings: Settings, db: Database, directory: Path, name: authorities.Name) -> Folder:
+def _ensure(
+    settings: Settings, db: Database, directory: Path, name: authorities.Name, addresses: Sequence[str]
+) -> Folder:
     folder = Folder(directory)
     with _alone(directory):
-        if folder.is_for([settings.host]):
+        if folder.is_for(addresses):
             return folder
         with db.write() as tx:
             signer = authorities.ensure(tx, settings, name)
         request = authority.request_for(folder.ensure_key(), authority.CONTROL_PLANE)
-        signed = signer.sign(request, "control plane", authority.CONTROL_PLANE, [settings.host])
+        signed = signer.sign(request, "control plane", authority.CONTROL_PLANE, addresses)
         folder.keep(signed, signer.certificate)
-        log.info("a certificate was made", by=name, address=settings.host, until=str(authority.expiry(signed)))
+        log.info("a certificate was made", by=name, addresses=list(addresses), until=str(authority.expiry(signed)))
     return folder
 
 

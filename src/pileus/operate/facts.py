@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pileus.operate import membership, state
+from pileus.operate import membership, options, state, up
 from pileus.operate.down import running_guests
 from pileus.operate.membership import Member
 
@@ -29,6 +29,8 @@ class Facts(msgspec.Struct):
     serving: state.Running | None
     member: Member | None
     """Of which cloud this machine is a host, where it has joined one."""
+    control: str | None
+    """Where this machine joined a control plane, if it is not the one that made the cloud."""
     mode: str | None
     """real or sim; None where there is no cloud."""
     versions: dict[str, str]
@@ -43,12 +45,14 @@ class Facts(msgspec.Struct):
 def facts(state_dir: Path) -> Facts:
     noted, mode = state.noted(state_dir), state.mode(state_dir)
     real = mode == "real"
-    member = membership.read(state_dir)
+    member, control = membership.read(state_dir), membership.control_url(state_dir)
     addresses = {}
     if member is not None:
         addresses = {"cloud": member.url, "host agent": noted.settings.url if noted else ""}
         if member.external_interface:
             addresses["external network"] = f"{member.external_bridge} with {member.external_interface}"
+    elif control is not None:
+        addresses["API"] = _api(state_dir)
     elif noted is not None:
         addresses["API"] = noted.settings.url
         if real:
@@ -61,6 +65,7 @@ def facts(state_dir: Path) -> Facts:
         state_dir=state_dir,
         serving=state.running(state_dir),
         member=member,
+        control=control,
         mode=mode,
         versions={"Pileus": version("pileus"), **(_versions() if real else {})},
         accelerator=f"{chosen['kind']}: {chosen['reason']}" if chosen else "",
@@ -68,6 +73,12 @@ def facts(state_dir: Path) -> Facts:
         daemons=_json(state_dir / "run/daemons.json") or [],
         guests=running_guests(state_dir) if real else 0,
     )
+
+
+def _api(state_dir: Path) -> str:
+    """Of a machine that joined the control plane."""
+    settings = options.load(state_dir, {})
+    return settings.url if up.answers(settings) else f"{settings.url} does not answer: 'pileus api' serves it"
 
 
 def _json(path: Path) -> Any:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -15,17 +13,16 @@ import structlog
 
 from pileus.core import authority, logs
 from pileus.core.config import Settings, host_name
-from pileus.core.tls import Folder, believing_anybody, trusting
+from pileus.core.tls import Folder
 from pileus.node.client import ControlPlane, Refused
-from pileus.node.desired import CloudAuthority, JoinRequest
-from pileus.operate import membership, options, state, underlay, up
+from pileus.node.desired import JoinRequest
+from pileus.operate import membership, options, state, trust, underlay, up
 from pileus.operate.child import host_agent, look_after
 from pileus.operate.down import end_strays
 from pileus.operate.membership import Member
 from pileus.operate.options import OptionError
 
 log = structlog.get_logger("pileus.host")
-_TOKEN = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{48}")
 _REGISTERS_WITHIN = 30.0
 """Seconds until a new host that the control plane has not heard of counts as failed."""
 
@@ -36,17 +33,14 @@ def join(settings: Settings, url: str, token: str, given: bool) -> Member:
     A host of that cloud gets another certificate for its key, where it was off for longer than its own lasted, and
     learns the cloud's new address. Raises OptionError, leaving the machine as it was.
     """
-    url = _checked_url(url)
-    if not _TOKEN.fullmatch(token):
-        raise OptionError("--token is not a join token: 'pileus host token' makes one where the cloud runs.")
-    cloud = _authority(url, token.partition(".")[0])
+    cloud = trust.cloud_at(url, token, "pileus host token")
     if (known := membership.read(settings.state_dir)) is not None:
-        return _join_again(settings.state_dir, known, url, cloud, token)
-    address = settings.host if given else underlay.address_towards(url)
+        return _join_again(settings.state_dir, known, cloud)
+    address = settings.host if given else underlay.address_towards(cloud.url)
     wanted = Member(
-        url=url,
+        url=cloud.url,
         name=host_name(),
-        mode=cloud.mode,
+        mode=cloud.authority.mode,
         address=address,
         southbound="",
         external_bridge=settings.external_bridge,
@@ -54,22 +48,22 @@ def join(settings: Settings, url: str, token: str, given: bool) -> Member:
     )
     settings = wanted.settings(settings.state_dir)
     _check_machine(settings)
-    _check_underlay(address, cloud.mtu)
+    _check_underlay(address, cloud.authority.mtu)
     with up.whole_or_not_at_all(settings):
         state.prepare(settings.state_dir, settings.mode)
-        member = _let_in(settings.state_dir, wanted, cloud, token)
+        member = _let_in(settings.state_dir, wanted, cloud)
         _start(settings)
         _wait_until_registered(settings, member)
     return member
 
 
-def _join_again(state_dir: Path, known: Member, url: str, cloud: CloudAuthority, token: str) -> Member:
+def _join_again(state_dir: Path, known: Member, cloud: trust.Cloud) -> Member:
     """Raises OptionError for a host of another cloud."""
-    if cloud.certificate != Folder(state_dir / "tls").authority.read_text():
+    if cloud.authority.certificate != Folder(state_dir / "tls").authority.read_text():
         raise OptionError(f"This machine is host {known.name} of {known.url} already. 'pileus down --purge' ends that.")
     if state.running(state_dir) is not None:
         raise OptionError(f"Host {known.name} of {known.url} runs: stop it by 'pileus down' first; guests go on.")
-    _let_in(state_dir, msgspec.structs.replace(known, url=url), cloud, token)
+    _let_in(state_dir, msgspec.structs.replace(known, url=cloud.url), cloud)
     return start(state_dir)
 
 
@@ -135,31 +129,6 @@ def _member(state_dir: Path) -> Member:
     return found
 
 
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    try:
-        good = parts.scheme == "https" and parts.hostname and (parts.port or True)
-    except ValueError:
-        good = False
-    if not good:
-        raise OptionError(f"'{url}' is not a URL of a cloud that hosts can join: https://ADDRESS:PORT.")
-    return f"https://{parts.netloc}"
-
-
-def _authority(url: str, fingerprint: str) -> CloudAuthority:
-    """Nothing is told to whoever answers, and what it says is believed only where it fits the token."""
-    try:
-        found = ControlPlane(url, "", context=believing_anybody()).authority()
-        same = authority.fingerprint(found.certificate) == fingerprint
-    except httpx.TransportError as error:
-        raise OptionError(f"{url} does not answer: {error}.") from None
-    except (Refused, ValueError) as error:
-        raise OptionError(f"{url} is not a cloud that hosts can join: {error}.") from None
-    if not same:
-        raise OptionError(f"{url} is not the cloud that the token is for: its certificate authority is another.")
-    return found
-
-
 def _check_machine(settings: Settings) -> None:
     if (settings.state_dir / "clouds.yaml").exists():
         raise OptionError(
@@ -183,17 +152,19 @@ def _check_underlay(address: str, needed: int) -> None:
         )
 
 
-def _let_in(state_dir: Path, wanted: Member, cloud: CloudAuthority, token: str) -> Member:
+def _let_in(state_dir: Path, wanted: Member, cloud: trust.Cloud) -> Member:
     """Have our key certified, and keep what we are told."""
     folder = Folder(state_dir / "tls")
-    wish = JoinRequest(token=token, host=wanted.name, request=authority.request_for(folder.ensure_key(), wanted.name))
+    wish = JoinRequest(
+        token=cloud.token, host=wanted.name, request=authority.request_for(folder.ensure_key(), wanted.name)
+    )
     try:
-        told = ControlPlane(wanted.url, wanted.name, context=trusting(cloud.certificate)).join(wish)
+        told = cloud.control_plane(wanted.name).join(wish)
     except httpx.TransportError as error:
         raise OptionError(f"{wanted.url} does not answer: {error}.") from None
     except Refused as error:
         raise OptionError(f"The cloud does not let this machine in. {error}") from None
-    folder.keep(told.certificate, cloud.certificate)
+    folder.keep(told.certificate, cloud.authority.certificate)
     member = msgspec.structs.replace(wanted, southbound=told.southbound)
     membership.write(state_dir, member)
     return member

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pileus.core.config import SOUTHBOUND_PORT, Settings, host_name
+from pileus.core.config import Settings, host_name
 from pileus.core.tls import Folder
 from pileus.operate.membership import Member
 from pileus.operate.options import OptionError
@@ -52,7 +52,9 @@ class Machine:
     def _start(self) -> None:
         self.supervisor.start()
         if self._settings.southbound and self._member is None:
-            ovn.listen(self._settings.state_dir, self._settings.host, SOUTHBOUND_PORT, Folder(self._settings.tls))
+            here = self._settings.state_dir, self._settings.host
+            ovn.listen_to_hosts(*here, Folder(self._settings.tls))
+            ovn.listen_to_controllers(*here, Folder(self._settings.tls_of_ovn))
         host_network.set_up(self._settings.state_dir, self._externals())
 
     def _daemons(self) -> list[Daemon]:
@@ -67,7 +69,7 @@ class Machine:
         )
         return [
             *ovs.daemons(state_dir, ready=self._tunnels),
-            *(ovn.central_daemons(state_dir) if self._member is None else []),
+            *(ovn.central_daemons(state_dir, settings.secure) if self._member is None else []),
             *ovn.host_daemons(state_dir, chassis),
             *libvirt.daemons(state_dir, self.accelerator.kind == "kvm"),
         ]

@@ -1,4 +1,4 @@
-"""STATE/host.json: of which cloud this machine is a host, and as whom."""
+"""Of which cloud this machine is: STATE/host.json of a host, STATE/control.json of a machine of the control plane."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class Member(msgspec.Struct, kw_only=True, frozen=True):
         )
 
 
+class Control(msgspec.Struct, frozen=True):
+    url: str
+
+
 def read(state_dir: Path) -> Member | None:
     """None for a machine that is no cloud's host, or whose file is damaged."""
     try:
@@ -45,6 +49,22 @@ def read(state_dir: Path) -> Member | None:
 
 def write(state_dir: Path, member: Member) -> None:
     write_private(_file(state_dir), msgspec.json.encode(member).decode())
+
+
+def control_url(state_dir: Path) -> str | None:
+    """Where a machine of the control plane joined; None for another."""
+    try:
+        return msgspec.json.decode(_control_file(state_dir).read_bytes(), type=Control).url
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write_control(state_dir: Path, url: str) -> None:
+    write_private(_control_file(state_dir), msgspec.json.encode(Control(url)).decode())
+
+
+def _control_file(state_dir: Path) -> Path:
+    return state_dir / "control.json"
 
 
 def _file(state_dir: Path) -> Path:

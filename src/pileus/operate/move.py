@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import pileus.cloud as cloud
 from pileus.core import schema
 from pileus.core.db import Database, Json, metadata
-from pileus.operate import options, state, up
+from pileus.operate import state, up
 from pileus.operate.down import stop_serving
 from pileus.operate.options import OptionError
 
@@ -58,7 +57,7 @@ def move(file: Path, url: str, say: Callable[[str], None]) -> Moved:
         raise
     finally:
         target.close()
-    _remember(state_dir, url)
+    state.remember(state_dir, {"database": url})
     file.rename(file.with_name(file.name + ".moved"))
     say(f"{count} rows are in the new database; {file.name} is kept as {file.name}.moved.")
     if running is None:
@@ -165,13 +164,3 @@ def _empty(target: Database) -> None:
         metadata.drop_all(target.engine)
     except SQLAlchemyError:
         pass  # it went away in the middle of the move: what it has of ours is named at the next try
-
-
-def _remember(state_dir: Path, url: str) -> None:
-    """The next starts use the new database too; all else in STATE/pileus.toml stays as it was written."""
-    path = state_dir / options.FILE
-    lines = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in lines if not re.match(r"\s*[\"']?database[\"']?\s*=", line)]
-    first_table = next((number for number, line in enumerate(kept) if line.lstrip().startswith("[")), len(kept))
-    entry = f"database = {msgspec.json.encode(url).decode()}"
-    state.write_private(path, "\n".join([*kept[:first_table], entry, *kept[first_table:]]) + "\n")

@@ -10,15 +10,19 @@ import os
 import shutil
 import socket
 import sys
+from contextlib import closing
+from importlib.util import find_spec
 
 import msgspec
 import structlog
+from sqlalchemy.exc import DBAPIError
 
-from pileus.cloud import Cloud, settled
+from pileus.cloud import Cloud, northbound, settled
 from pileus.core import logs
 from pileus.core.config import Settings
+from pileus.core.db import Database
 from pileus.core.schema import OtherSchema
-from pileus.operate import state
+from pileus.operate import certificates, state
 from pileus.operate.child import Child, look_after, until_told
 from pileus.operate.options import OptionError, check_port_free
 from pileus.operate.server import Server
@@ -27,6 +31,8 @@ from pileus.services.identity.rules.sealing import WrongKey
 log = structlog.get_logger("pileus.serve")
 WORKER = "PILEUS_API_SOCKET"
 """The environment variable with the listening socket that an API worker inherits."""
+_LOOK_AT_CERTIFICATES = 3600.0
+"""Seconds between two looks of a controller whether its own ends soon."""
 
 
 def api(settings: Settings, processes: int) -> int:
@@ -72,26 +78,65 @@ def controller(settings: Settings) -> int:
     """Run reconcilers until SIGTERM or SIGINT: each only while no other process has its lease."""
     settings = _joined(settings)
     logs.configure()
-    cloud = Cloud(settings)
+    elsewhere = _northbound(settings)
+    cloud = Cloud(settings, elsewhere)
     cloud.controller.start()
-    log.info("controlling", owner=cloud.controller.owner)
+    log.info("controlling", owner=cloud.controller.owner, northbound=elsewhere or "here")
+    ended = until_told()
     try:
-        until_told().wait()
+        while not ended.wait(_LOOK_AT_CERTIFICATES):
+            if elsewhere:
+                _renew(settings, cloud.db)
     finally:
         cloud.close()
     return 0
+
+
+def _renew(settings: Settings, db: Database) -> None:
+    try:
+        certificates.ensure_for_ovn(settings, db)
+    except DBAPIError as error:
+        log.warning("the certificate could not be looked at, and will be again", reason=str(error.orig).strip())
+
+
+def _northbound(settings: Settings) -> str:
+    """Where OVN's databases are, if not on this machine; then with what they believe. Raises OptionError."""
+    if settings.mode == "sim":
+        return ""
+    from pileus.services.network.ovn import ovsdb
+    from pileus.supervise import ovn
+
+    if ovn.is_central(settings.state_dir):
+        return ""
+    with closing(Database(settings.database_url)) as db:
+        found = northbound(db)
+        if not found:
+            raise OptionError(
+                "OVN's databases serve the machine of 'pileus up' alone: give it an address that this one reaches, by "
+                "'pileus up --host ADDRESS'."
+            )
+        ovsdb.show(certificates.ensure_for_ovn(settings, db))
+    return found
 
 
 def _joined(settings: Settings) -> Settings:
     """The settings within the cloud that is in the database."""
     if settings.database is None:
         raise OptionError(
-            "More processes share a PostgreSQL: name it by --database postgresql+psycopg://USER@HOST/NAME "
-            "('pileus database move' brings a cloud there from its SQLite file)."
+            "More processes share a PostgreSQL: 'pileus control join' tells a machine of it, or name it by --database "
+            "postgresql+psycopg://USER@HOST/NAME ('pileus database move' brings a cloud there from its SQLite file)."
         )
     try:
         found = settled(settings)
     except (OtherSchema, WrongKey) as error:
         raise OptionError(str(error)) from None
+    if found.mode == "real":
+        _check_modules()
     state.prepare(found.state_dir, found.mode)
     return found
+
+
+def _check_modules() -> None:
+    lacking = [module for module in ("ovs", "ovsdbapp") if find_spec(module) is None]
+    if lacking:
+        raise OptionError(f"A real cloud needs Python modules ({', '.join(lacking)}): pip install 'pileus[real]'")

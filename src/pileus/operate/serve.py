@@ -42,6 +42,8 @@ def serve(settings: Settings) -> int:
         return 1
     if settings.secure:
         certificates.ensure(settings, cloud.db)
+    if settings.northbound:
+        certificates.ensure_for_ovn(settings, cloud.db)
     machine = _machine(settings)
     agent = _agent(settings, cloud.db, machine)
     agent.start()

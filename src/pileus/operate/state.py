@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import msgspec
 import psutil
 
 from pileus.core.config import Settings, metrics_token_file
+from pileus.operate import options
 from pileus.operate.options import OptionError
 
 LAYOUT = 1
@@ -103,6 +106,17 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(handle, "w") as file:
         file.write(text)
     new.replace(path)
+
+
+def remember(state_dir: Path, values: Mapping[str, Any]) -> None:
+    """The next starts have these options; all else in STATE/pileus.toml stays as it was written."""
+    path = state_dir / options.FILE
+    lines = path.read_text().splitlines() if path.exists() else []
+    first_table = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    ours = re.compile(rf"\s*[\"']?({'|'.join(values)})[\"']?\s*=")
+    kept = [line for line in lines[:first_table] if not ours.match(line)]
+    entries = [f"{name} = {msgspec.json.encode(value).decode()}" for name, value in values.items()]
+    write_private(path, "\n".join([*kept, *entries, *lines[first_table:]]) + "\n")
 
 
 def secret(path: Path) -> str:

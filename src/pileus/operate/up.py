@@ -28,7 +28,7 @@ PATIENCE = 60.0
 
 def up(settings: Settings) -> None:
     """Start in the background and return when the API answers and the hosts are there. Raises OptionError, leaving nothing half started."""
-    _refuse_host(settings.state_dir)
+    _refuse_other(settings.state_dir)
     found = state.running(settings.state_dir)
     if found is not None:
         _same(found.settings, settings)
@@ -65,7 +65,7 @@ def foreground(settings: Settings) -> int:
     """The same, in this process, until it is told to end."""
     from pileus.operate.serve import serve
 
-    _refuse_host(settings.state_dir)
+    _refuse_other(settings.state_dir)
     if state.running(settings.state_dir) is not None:
         raise OptionError(f"Pileus is running in {settings.state_dir} already.")
     check_machine(settings)
@@ -75,7 +75,12 @@ def foreground(settings: Settings) -> int:
         return serve(settings)
 
 
-def _refuse_host(state_dir: Path) -> None:
+def _refuse_other(state_dir: Path) -> None:
+    """Raises OptionError for a directory that another command starts."""
+    if (url := membership.control_url(state_dir)) is not None:
+        raise OptionError(
+            f"{state_dir} is of the control plane of {url}: 'pileus api' and 'pileus controller' serve there."
+        )
     if (member := membership.read(state_dir)) is not None:
         raise OptionError(
             f"{state_dir} is that of host {member.name} in the cloud at {member.url}: start it by 'pileus join'."

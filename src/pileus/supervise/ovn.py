@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from pileus.core.config import bracketed
+from pileus.core.config import NORTHBOUND_PORT, SOUTHBOUND_PORT, bracketed
 from pileus.core.tls import Folder
 from pileus.supervise import ask, ovs, ovsdb
 from pileus.supervise.daemon import Daemon
@@ -46,8 +46,17 @@ def environment(state_dir: Path) -> dict[str, str]:
     }
 
 
-def central_daemons(state_dir: Path) -> list[Daemon]:
-    """The databases listen on unix sockets, and on what their own `connections` say (`ovn-sbctl set-connection`)."""
+def is_central(state_dir: Path) -> bool:
+    """OVN's databases are of this state directory."""
+    return _file(state_dir, "ovn-nb").exists()
+
+
+def central_daemons(state_dir: Path, controllers_elsewhere: bool = False) -> list[Daemon]:
+    """The databases listen on unix sockets, and on what their own `connections` say (`ovn-sbctl set-connection`).
+
+    `controllers_elsewhere`: the server of the northbound database passes the southbound one on too. A server believes one
+    authority: that of the southbound database lets hosts in, for their own chassis alone, and so no controller.
+    """
     control = run_dir(state_dir) / "ovn-northd.ctl"
     northd = Daemon(
         name="ovn-northd",
@@ -60,7 +69,8 @@ def central_daemons(state_dir: Path) -> list[Daemon]:
         after=("ovn-nb", "ovn-sb"),
         env=environment(state_dir),
     )  # fmt: skip
-    northbound_db = _database(state_dir, "ovn-nb", "Northbound", "NB")
+    passed_on = (f"relay:OVN_Southbound:{southbound(state_dir)}",) if controllers_elsewhere else ()
+    northbound_db = _database(state_dir, "ovn-nb", "Northbound", "NB", *passed_on)
     return [northbound_db, _database(state_dir, "ovn-sb", "Southbound", "SB"), northd]
 
 
@@ -95,15 +105,25 @@ def host_daemons(state_dir: Path, chassis: Chassis) -> list[Daemon]:
     ]
 
 
-def listen(state_dir: Path, address: str, port: int, tls: Folder) -> None:
+def listen_to_hosts(state_dir: Path, address: str, tls: Folder) -> None:
     """Let the southbound database take other hosts' connections: with certificates, each for its own chassis alone."""
-    wanted = {"target": f"pssl:{port}:{bracketed(address)}", "role": "ovn-controller"}
+    database = ("ovn-sbctl", f"--db={southbound(state_dir)}", "SB_Global")
+    _listen(*database, tls, target=f"pssl:{SOUTHBOUND_PORT}:{bracketed(address)}", role="ovn-controller")
+
+
+def listen_to_controllers(state_dir: Path, address: str, tls: Folder) -> None:
+    """Let the northbound database take connections of whoever has a certificate of the authority in `tls`."""
+    database = ("ovn-nbctl", f"--db={northbound(state_dir)}", "NB_Global")
+    _listen(*database, tls, target=f"pssl:{NORTHBOUND_PORT}:{bracketed(address)}")
+
+
+def _listen(tool: str, database: str, table: str, tls: Folder, **wanted: str) -> None:
     columns = [f"{name}={json.dumps(value)}" for name, value in wanted.items()]
     command = [
-        "ovn-sbctl", f"--db={southbound(state_dir)}", "--timeout=10",
+        tool, database, "--timeout=10",
         *("set-ssl", str(tls.key), str(tls.certificate), str(tls.authority), "--"),
-        *("--id=@hosts", "create", "Connection", *columns, f"inactivity_probe={PROBE_INTERVAL}", "--"),
-        *("set", "SB_Global", ".", "connections=@hosts"),
+        *("--id=@others", "create", "Connection", *columns, f"inactivity_probe={PROBE_INTERVAL}", "--"),
+        *("set", table, ".", "connections=@others"),
     ]  # fmt: skip
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
@@ -139,9 +159,13 @@ def _prepare_controller(state_dir: Path, chassis: Chassis) -> None:
     ovs.ensure_bridge(state_dir, ovs.INTEGRATION_BRIDGE, "fail_mode=secure")
 
 
-def _database(state_dir: Path, name: str, title: str, short: str) -> Daemon:
+def _file(state_dir: Path, name: str) -> Path:
+    return state_dir / f"ovn/{name}.db"
+
+
+def _database(state_dir: Path, name: str, title: str, short: str, *more: str) -> Daemon:
     return ovsdb.server(
-        name, state_dir / f"ovn/{name}.db", SCHEMAS / f"{name}.ovsschema",
+        name, _file(state_dir, name), SCHEMAS / f"{name}.ovsschema",
         run_dir(state_dir) / f"{name}.sock", state_dir / "log",
-        _LISTENERS.format(title, short), *(option.format(title) for option in _TLS),
+        _LISTENERS.format(title, short), *(option.format(title) for option in _TLS), *more,
     )  # fmt: skip

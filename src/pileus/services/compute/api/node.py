@@ -18,12 +18,14 @@ from pileus.node.desired import (
     Certificate,
     CertificateRequest,
     CloudAuthority,
+    ControlKeys,
+    ControlRequest,
     HostFacts,
     HostStatus,
     JoinRequest,
     Membership,
 )
-from pileus.services.compute.rules import hosts, join, reports, servers, specs
+from pileus.services.compute.rules import control, hosts, join, reports, servers, specs
 from pileus.services.compute.rules.alive import Alive
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
@@ -54,6 +56,12 @@ def show_authority(tx: Tx, settings: Settings) -> CloudAuthority:
 def join_cloud(tx: Tx, settings: Settings, body: JoinRequest) -> Membership:
     """A machine becomes a host, by a token."""
     return join.join(tx, settings, body)
+
+
+@api.post("/control", public=True)
+def join_control_plane(tx: Tx, settings: Settings, body: ControlRequest) -> ControlKeys:
+    """A machine becomes one of the control plane, by a token for that."""
+    return control.admit(tx, settings, body)
 
 
 @api.post("/hosts/{host}/certificate", public=True, load=specs.known_host)

@@ -1,4 +1,4 @@
-"""How a machine becomes a host: a token lets it in once, its certificate ever after."""
+"""How a machine becomes a host: a token lets it in once, its certificate ever after. Tokens are for one role each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 from datetime import timedelta
 
 from pileus.core import authority, events, notes
-from pileus.core.authority import Authority
+from pileus.core.authority import Authority, Role
 from pileus.core.config import Settings
 from pileus.core.context import system_caller
 from pileus.core.db import Tx
@@ -23,13 +23,13 @@ _SOUTHBOUND = "southbound"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def new_token(tx: Tx, valid: timedelta, uses: int) -> str:
-    """A token that lets so many hosts in; only its hash is kept. Raises NotFound where the cloud has no authority.
+def new_token(tx: Tx, role: Role, valid: timedelta, uses: int) -> str:
+    """A token that lets so many machines in; only its hash is kept. Raises NotFound where the cloud has no authority.
 
     It begins with the fingerprint of the cloud's authority: who joins knows whom it talks to from the first byte.
     """
     secret = secrets.token_hex(24)
-    join_tokens.insert(tx, JoinTokenRow(_hashed(secret), tx.now + valid, uses))
+    join_tokens.insert(tx, JoinTokenRow(_hashed(secret, role), tx.now + valid, uses))
     return f"{authority.fingerprint(authority_certificate(tx))}.{secret}"
 
 
@@ -61,9 +61,7 @@ def join(tx: Tx, settings: Settings, wish: JoinRequest) -> Membership:
         raise BadRequest(
             f"'{wish.host[:64]}' can't be a host's name: it has small letters, digits and '-' only, 63 at most."
         )
-    secret = _hashed(wish.token.rpartition(".")[2])
-    if join_tokens.valid(tx, secret) is None:
-        raise Forbidden("The token is not valid, or has expired: 'pileus host token' makes a new one.")
+    secret = _valid(tx, wish.token, "host", "pileus host token")
     key_hash = _signable(wish.request)
     known = host_spec.host_spec_row(tx, wish.host)
     if known is None or known.key_hash != key_hash:
@@ -72,8 +70,7 @@ def join(tx: Tx, settings: Settings, wish: JoinRequest) -> Membership:
                 f"There is a host '{wish.host}' already. Give this machine another name, or remove that host first: "
                 "openstack compute service delete."
             )
-        if not join_tokens.use(tx, secret):
-            raise Forbidden("The token has been used up: 'pileus host token' makes a new one.")
+        _use(tx, secret, "pileus host token")
         host_spec.set_key(tx, wish.host, key_hash)
         events.record(tx, system_caller(), "compute", "join", "host", wish.host)
     return Membership(
@@ -103,5 +100,24 @@ def _signable(request: str) -> str:
         raise BadRequest(str(error)) from None
 
 
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def spend(tx: Tx, token: str, role: Role, made_by: str) -> None:
+    """Count one use of a token for that role. Raises Forbidden."""
+    _use(tx, _valid(tx, token, role, made_by), made_by)
+
+
+def _valid(tx: Tx, token: str, role: Role, made_by: str) -> str:
+    """The hash of its secret."""
+    secret = _hashed(token.rpartition(".")[2], role)
+    if join_tokens.valid(tx, secret) is None:
+        raise Forbidden(f"The token is not valid for a {role}, or has expired: '{made_by}' makes a new one.")
+    return secret
+
+
+def _use(tx: Tx, secret: str, made_by: str) -> None:
+    if not join_tokens.use(tx, secret):
+        raise Forbidden(f"The token has been used up: '{made_by}' makes a new one.")
+
+
+def _hashed(secret: str, role: Role) -> str:
+    """A token for one role is none for the other."""
+    return hashlib.sha256(f"{role} {secret}".encode()).hexdigest()

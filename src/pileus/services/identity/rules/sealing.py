@@ -118,9 +118,14 @@ def _master(state_dir: Path) -> MultiFernet:
 
 @lru_cache(maxsize=8)
 def _lines(state_dir: Path) -> list[str]:
+    return file_text(state_dir).split()
+
+
+def file_text(state_dir: Path) -> str:
+    """What another machine of the control plane needs to read what is sealed here. Raises WrongKey."""
     file = state_dir / FILE
     try:
-        return file.read_text().split()
+        return file.read_text()
     except OSError as error:
         raise WrongKey(
             f"{file} can't be read ({error.strerror}), and this database's secrets are sealed with what is in it: {_REMEDY}"

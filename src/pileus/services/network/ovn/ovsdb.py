@@ -9,7 +9,10 @@ from uuid import UUID
 
 from ovs.db.idl import Idl, Transaction
 from ovs.poller import Poller
+from ovs.stream import Stream
 from ovsdbapp.backend.ovs_idl import idlutils
+
+from pileus.core.tls import Folder
 
 PATIENCE = 10.0
 
@@ -20,6 +23,13 @@ class NoAnswer(OSError):
 
 class Refused(OSError):
     """The database refused a transaction; the text is its own."""
+
+
+def show(tls: Folder) -> None:
+    """By which certificate this process is known at addresses with ssl:, and what it believes there; for all connections."""
+    Stream.ssl_set_private_key_file(str(tls.key))
+    Stream.ssl_set_certificate_file(str(tls.certificate))
+    Stream.ssl_set_ca_cert_file(str(tls.authority))
 
 
 class Database:
@@ -114,7 +124,7 @@ class Database:
 class _Watched(Idl):  # type: ignore[misc]
     def __init__(self, connection: str, schema: Any, changed: set[UUID]) -> None:
         self._changed_rows = changed
-        super().__init__(connection, schema)
+        super().__init__(connection, schema, leader_only=False)  # what passes a database on leads none
 
     def notify(self, event: str, row: Any, updates: Any = None) -> None:
         self._changed_rows.add(row.uuid)
