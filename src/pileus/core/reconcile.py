@@ -33,6 +33,8 @@ leases = sa.Table(
     sa.Column("expires_at", Time, nullable=False),
 )
 LEASE = timedelta(seconds=3)
+_TRIES = 3
+"""After so many failures in a row a controller leaves the work, for two leases' time: another may reach what it does not."""
 
 
 class Reconciler(msgspec.Struct):
@@ -98,7 +100,7 @@ class Controller:
             try:
                 with self._db.write() as tx:
                     at = tx.database_time()
-                    held = {name for name in self._work if self._hold(tx, name, at)}
+                    held = {name for name, work in self._work.items() if not work.is_left and self._hold(tx, name, at)}
             except DBAPIError as error:
                 log.warning("leases could not be renewed", reason=str(error.orig).strip())
                 held = set()
@@ -123,6 +125,8 @@ class Controller:
             while not self._stop.is_set():
                 if work.held and (work.wake.is_set() or time.monotonic() >= due):
                     failures = 0 if self._run(work) else failures + 1
+                    if failures and failures % _TRIES == 0:
+                        work.left_until = time.monotonic() + 2 * LEASE.total_seconds()
                     pause = min(reconciler.interval, 0.5 * 2**failures) if failures else reconciler.interval
                     due = time.monotonic() + pause
                 work.wait(due)
@@ -150,6 +154,7 @@ class _Work:
         self.reconciler = reconciler
         self.wake = threading.Event()
         self.held_until = 0.0
+        self.left_until = 0.0
         self._woken: float | None = None
         self._due = metrics.RECONCILE_DUE.labels(reconciler.name)
 
@@ -170,6 +175,11 @@ class _Work:
     @property
     def held(self) -> bool:
         return time.monotonic() < self.held_until
+
+    @property
+    def is_left(self) -> bool:
+        """To other controllers, for now."""
+        return time.monotonic() < self.left_until
 
     def wait(self, due: float) -> None:
         """Until it is due or woken; while the lease is another's, wake-ups are that one's business."""
