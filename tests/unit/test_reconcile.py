@@ -73,6 +73,19 @@ def shared(tmp_path: Path) -> Iterator[Database]:
     drop_database(made.url)
 
 
+def test_what_one_cannot_do_another_does_and_alone_it_tries_again(
+    shared: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "LEASE", reconcile.LEASE / 10)
+    watch, first, second = Watch(), Counter(fail=1000), Counter()
+    one = controller(shared, watch, first, "a", interval=0.05)
+    first.until(2 * reconcile._TRIES)
+    two = controller(shared, watch, second, "b", interval=0.05)
+    second.until(2)
+    one.stop()
+    two.stop()
+
+
 def test_one_at_a_time_and_the_next_takes_over(shared: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     db = shared
     monkeypatch.setattr(reconcile, "LEASE", reconcile.LEASE / 10)
