@@ -70,6 +70,12 @@ class RealCloud:
 
     def boot(self, name: str, **more: Any) -> "Guest":
         """A server that is ACTIVE; it may not have come up yet."""
+        guest = self.ask(name, **more)
+        guest.wait("ACTIVE")
+        return guest
+
+    def ask(self, name: str, **more: Any) -> "Guest":
+        """A server that is being made."""
         wish = {
             "image_id": self.image.id,
             "flavor_id": self.api.compute.find_flavor(FLAVOR, ignore_missing=False).id,
@@ -77,9 +83,7 @@ class RealCloud:
             "key_name": "e2e",
             "security_groups": [{"name": self.group.name}],
         }
-        guest = Guest(self, self.api.compute.create_server(name=name, **(wish | more)))
-        guest.wait("ACTIVE")
-        return guest
+        return Guest(self, self.api.compute.create_server(name=name, **(wish | more)))
 
     def stop(self) -> None:
         self.pileus("down", "--purge")

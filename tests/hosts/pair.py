@@ -51,7 +51,10 @@ class Pair:
             with (self.second.folder / f"{name}.log").open("ab") as log:
                 words = self.second.control.arguments(name)
                 subprocess.Popen(words, env=self.second.control.environment, stdout=log, stderr=log)
-        until(lambda: self.answers(self.second), what="the second API answers")
+        try:
+            until(lambda: self.answers(self.second), 60)
+        except AssertionError:
+            raise AssertionError((self.second.folder / "api.log").read_text()) from None
 
     def boot(self, host: Host) -> None:
         """What was lost comes back."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import libvirt
 import openstack
 
+from pileus.supervise import libvirt as daemons
 from tests.e2e.cloud import Guest, RealCloud, until
 from tests.support.hosts import Lab
 
@@ -61,6 +64,11 @@ class SeveralHosts(RealCloud):
         guest.float()
         guest.run("true")
         return guest
+
+    def guests_on(self, number: int) -> set[str]:
+        """Ids of the domains that run on a host."""
+        with closing(libvirt.open(daemons.uri(self.lab.hosts[number].state_dir))) as connection:
+            return {domain.UUIDString() for domain in connection.listAllDomains()}
 
     def host_of(self, guest: Guest) -> str:
         return str(self.api.compute.get_server(guest.id).hypervisor_hostname)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,8 +22,8 @@ pytestmark = [
         os.geteuid() != 0 or not shutil.which("haproxy"), reason="needs root for namespaces, and Debian's haproxy"
     ),
 ]
-TAKEN_OVER = 5.0
-"""Seconds until another machine has all the work of one that is lost."""
+TAKEN_OVER = 10.0
+"""Seconds until another machine has all the work of one that is lost: 4, and what a busy machine takes."""
 
 
 @pytest.fixture(scope="module")
@@ -122,18 +121,15 @@ def until_answered(ask: Callable[[], Any]) -> Any:
 
 
 def test_one_of_two_machines_is_lost_then_the_other(pair: Pair, user: User) -> None:
-    """While users read, through HAProxy: what a machine had taken when it was lost may have no answer, the next has."""
+    """While users read, through HAProxy, and notice nothing."""
     image, flavor, network = user.image(), user.flavor(), user.network()
-    answers: Counter[int | str] = Counter()
+    answers: Counter[int] = Counter()
     ended = threading.Event()
 
     def read() -> None:
         with httpx.Client(base_url=user.root, headers=user.http.headers, verify=user.trusted, timeout=30) as client:
             while not ended.wait(0.02):
-                try:
-                    answers[client.get("/compute/v2.1/servers").status_code] += 1
-                except httpx.RemoteProtocolError:
-                    answers["no answer"] += 1
+                answers[client.get("/compute/v2.1/servers").status_code] += 1
 
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
@@ -143,15 +139,12 @@ def test_one_of_two_machines_is_lost_then_the_other(pair: Pair, user: User) -> N
             works = {*pair.owners()}
             assert {*pair.owners().values()} == {lost.name}, "who has the work keeps it"
             lost.kill()
-            at = time.monotonic()
-            until(lambda: pair.owners() == dict.fromkeys(works, stays.name))  # noqa: B023
+            until(lambda: pair.owners() == dict.fromkeys(works, stays.name), TAKEN_OVER)  # noqa: B023
             server = until_answered(lambda: user.server(image, flavor, network, availability_zone="nova:host2"))["id"]
-            assert time.monotonic() - at < TAKEN_OVER
             user.wait(server, "ACTIVE")
             pair.boot(lost)
     finally:
         ended.set()
         for reader in readers:
             reader.join()
-    assert answers.pop("no answer", 0) <= 2 * len(readers)
     assert set(answers) == {200}, answers

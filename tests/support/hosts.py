@@ -45,10 +45,12 @@ _CUTS = """
 table bridge cuts {
   set cut { type ifname; }
   set loses { type ifname; }
+  set apart { type ifname . ifname; }
   chain forward {
     type filter hook forward priority 0;
     iifname @cut drop
     oifname @cut drop
+    iifname . oifname @apart drop
     iifname @loses numgen random mod 10 < 1 drop
   }
 }
@@ -135,6 +137,17 @@ class Wire(Space):
 
     def mend(self, number: int) -> None:
         self.run(["nft", "delete", "element", "bridge", "cuts", "cut", f"{{ h{number} }}"])
+
+    def part(self, one: int, other: int) -> None:
+        """These two hosts do not reach each other; all others reach both."""
+        self._apart("add", one, other)
+
+    def join(self, one: int, other: int) -> None:
+        self._apart("delete", one, other)
+
+    def _apart(self, verb: str, one: int, other: int) -> None:
+        pairs = f"{{ h{one} . h{other}, h{other} . h{one} }}"
+        self.run(["nft", verb, "element", "bridge", "cuts", "apart", pairs])
 
     def lose(self, number: int) -> None:
         """A tenth of what the host sends is lost from now on."""
