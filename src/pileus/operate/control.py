@@ -14,6 +14,7 @@ import pileus.cloud as cloud
 from pileus.core.config import Settings, host_name
 from pileus.core.db import Database
 from pileus.core.schema import OtherSchema
+from pileus.core.tls import Folder
 from pileus.node.client import Refused
 from pileus.node.desired import ControlKeys, ControlRequest
 from pileus.operate import access, certificates, membership, options, state, trust, underlay, up
@@ -34,7 +35,7 @@ def join(settings: Settings, url: str, token: str, given: bool) -> Settings:
         mode=found.authority.mode,
         host=settings.host if given else underlay.address_towards(found.url),
     )
-    _check(wanted)
+    _check(wanted, found)
     with up.whole_or_not_at_all(wanted):
         state.prepare(wanted.state_dir, wanted.mode)
         keys = _let_in(found)
@@ -47,7 +48,7 @@ def join(settings: Settings, url: str, token: str, given: bool) -> Settings:
     return joined
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: Settings, found: trust.Cloud) -> None:
     """Raises OptionError where the directory is another's, or the address is not for other machines."""
     options.check(settings)
     state.check(settings.state_dir, settings.mode)
@@ -56,6 +57,9 @@ def _check(settings: Settings) -> None:
         raise OptionError(
             f"{settings.state_dir} is that of a cloud or of a host: choose another --state-dir for the control plane's."
         )
+    ours = Folder(settings.tls).authority
+    if ours.exists() and ours.read_text() != found.authority.certificate:
+        raise OptionError(f"{settings.state_dir} is of another cloud's control plane: choose another --state-dir.")
     if not settings.secure:
         raise OptionError(f"--host is {settings.host}: other machines can't reach this one there.")
 
