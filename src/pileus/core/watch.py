@@ -26,9 +26,9 @@ class Watch:
             waiter()
 
     def signal_all(self) -> None:
-        """Everybody who waits for anything looks again."""
+        """Everybody who waits for anything looks again, and so does who took a counter before and will compare it."""
         with self._lock:
-            topics = list(self._waiters)
+            topics = {*self._waiters, *self._count}
         self.signal(topics)
 
     def count(self, topic: str) -> int:
