@@ -235,17 +235,20 @@ def company(view: View, wish: Wish) -> float:
 WEIGHERS: Sequence[Weigher] = (room, company)
 
 
-SAMPLE = 32
-"""How many hosts with room are compared. The best of so many is nearly the best of all, and servers that are created
-at the same time do not all go for the same host; where none of them passes the filters, all hosts are looked at."""
+SAMPLES = (8, 128)
+"""How many hosts with room are compared. The best of eight is nearly the best of all, and servers that are created at
+the same time do not all go for the same host; where none of them passes the filters, more are looked at, then all."""
 
 
 def select(tx: Tx, wish: Wish) -> Choice | Refusal:
     """The best host for a wish, in a bounded number of statements; or, by filter, which hosts it removed and why."""
-    if not _names_hosts(wish):
-        found = _best(sampled(tx, wish), wish)
+    for count in () if _names_hosts(wish) else SAMPLES:
+        left = sampled(tx, wish, count)
+        found = _best(left, wish)
         if isinstance(found, Choice):
             return found
+        if len(left) < count:
+            break
     return _best(views(tx, wish), wish)
 
 
@@ -268,9 +271,9 @@ def _best(left: list[View], wish: Wish) -> Choice | Refusal:
     return Choice(best.row.name, best.row.id, best.zone)
 
 
-def sampled(tx: Tx, wish: Wish) -> list[View]:
-    """Some hosts that have room."""
-    ids = placement.sample(tx, wish.resources, SAMPLE)
+def sampled(tx: Tx, wish: Wish, count: int) -> list[View]:
+    """Up to `count` hosts that have room."""
+    ids = placement.sample(tx, wish.resources, count)
     if not ids:
         return []
     return _views(tx, wish, hosts.of_ids(tx, ids), placement.candidates(tx, wish.resources, among=ids), {})
@@ -292,7 +295,7 @@ def _views(
     )
     named = hinted(wish.hints, "same_host") | hinted(wish.hints, "different_host")
     where = server_groups.hosts_of_servers(tx, sorted(named)) if named else {}
-    memberships = memberships_of_hosts(tx, [row.name for row in rows] if len(rows) <= SAMPLE else None)
+    memberships = memberships_of_hosts(tx, [row.name for row in rows] if len(rows) <= max(SAMPLES) else None)
     placed = [host for host in members if host]
 
     def view(row: HostRow, at: datetime) -> View:

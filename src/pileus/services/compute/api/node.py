@@ -27,6 +27,7 @@ from pileus.node.desired import (
 )
 from pileus.services.compute.rules import control, hosts, join, reports, servers, specs
 from pileus.services.compute.rules.alive import Alive
+from pileus.services.compute.rules.looks import Looks
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
 from pileus.services.image import send, stores
@@ -35,6 +36,7 @@ from pileus.services.network import rules as network
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False, quiet=True)
 LONGEST_WAIT = 60.0
 alive = Alive()
+looks = Looks()
 GATHER = 0.01
 """Seconds after a change in which others may follow: a burst of changes is told in few specs."""
 
@@ -110,9 +112,11 @@ async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQ
     alive.note(db, host)
     while True:
         count = watch.count(topic)
-        spec = await asyncio.to_thread(specs.newer_spec, db, host, query.seen)
-        if spec is not None:
-            return Response(msgspec.json.encode(spec))
+        if not looks.is_current(host, watch, count, query.seen):
+            spec = await asyncio.to_thread(specs.newer_spec, db, host, query.seen)
+            looks.note(host, watch, count, spec.revision if spec else query.seen)
+            if spec is not None:
+                return Response(msgspec.json.encode(spec))
         left = until - time.monotonic()
         if left <= 0:
             return Response(None, status=304)

@@ -3,7 +3,7 @@
 from pileus.services.compute.rules.gauges import gauges
 from pileus.services.compute.rules.interfaces import port_lost
 from pileus.services.compute.rules.reports import observe
-from pileus.services.compute.rules.specs import admit, host_spec, hosts_let_in
+from pileus.services.compute.rules.specs import admit, hosts_let_in
 from pileus.services.compute.store.servers import image_files
 
-__all__ = ["admit", "gauges", "host_spec", "hosts_let_in", "image_files", "observe", "port_lost"]
+__all__ = ["admit", "gauges", "hosts_let_in", "image_files", "observe", "port_lost"]

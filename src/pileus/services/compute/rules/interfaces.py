@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from pileus.services.compute.store.servers import NicRow, ServerRow
 from pileus.services.compute.types.servers import NetworkWish, ServerWish
 from pileus.services.network import rules as network
 
+P = TypeVar("P")
 EXTERNAL = "network:attach_external_network"
 
 
@@ -234,11 +235,17 @@ def ports_of(tx: Tx, server: ServerRow) -> list[network.PortDetail]:
 def ports_of_servers(tx: Tx, servers: Sequence[ServerRow]) -> dict[str, list[network.PortDetail]]:
     """By server, in the order of its NICs. A port that only says that it is a server's, as anybody's may, is not."""
     found = network.ports_of_devices(tx, [server.id for server in servers])
-    shown = {}
-    for server in servers:
-        ports = {detail.port.id: detail for detail in found[server.id]}
-        shown[server.id] = [ports[nic.port_id] for nic in server.nics if nic.port_id in ports]
-    return shown
+    return {server.id: _in_order(server, {detail.port.id: detail for detail in found[server.id]}) for server in servers}
+
+
+def bare_ports_of_servers(tx: Tx, servers: Sequence[ServerRow]) -> dict[str, list[network.PortRow]]:
+    """As `ports_of_servers`, without what belongs to the ports."""
+    found = network.bare_ports_of_devices(tx, [server.id for server in servers])
+    return {server.id: _in_order(server, {port.id: port for port in found[server.id]}) for server in servers}
+
+
+def _in_order(server: ServerRow, ports: Mapping[str, P]) -> list[P]:
+    return [ports[nic.port_id] for nic in server.nics if nic.port_id in ports]
 
 
 def addresses(ports: Sequence[network.PortDetail]) -> list[tuple[str, str, str, int, str]]:

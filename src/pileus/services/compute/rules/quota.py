@@ -5,7 +5,7 @@ A limit of -1 means none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -64,28 +64,38 @@ def usages(tx: Tx, project_id: str, user_id: str | None = None) -> dict[str, Usa
     return {name: Usage(most, used.get(name, 0)) for name, most in limits(tx, project_id, user_id).items()}
 
 
-def in_use(tx: Tx, project_id: str, user_id: str | None = None) -> dict[str, int]:
-    """Cores and memory are what placement has given to the project's servers."""
-    given = placement.used_by_project(tx, project_id, user_id)
-    return {
-        "instances": quotas.instances(tx, project_id, user_id),
-        "cores": given.get("VCPU", 0) + given.get("PCPU", 0),
-        "ram": given.get("MEMORY_MB", 0),
-        "server_groups": server_groups.count(tx, project_id, user_id),
-    }
+COUNTED = ("instances", "cores", "ram", "server_groups")
+"""What takes rows to know how much of it is in use."""
+
+
+def in_use(tx: Tx, project_id: str, user_id: str | None = None, names: Collection[str] = COUNTED) -> dict[str, int]:
+    """Of each of `names`. Cores and memory are what placement has given to the project's servers."""
+    found: dict[str, int] = {}
+    if "instances" in names:
+        found["instances"] = quotas.instances(tx, project_id, user_id)
+    if not {"cores", "ram"}.isdisjoint(names):
+        given = placement.used_by_project(tx, project_id, user_id)
+        found |= {"cores": given.get("VCPU", 0) + given.get("PCPU", 0), "ram": given.get("MEMORY_MB", 0)}
+    if "server_groups" in names:
+        found["server_groups"] = server_groups.count(tx, project_id, user_id)
+    return found
 
 
 def check(tx: Tx, caller: Caller, wanted: Mapping[str, int], project_id: str | None = None) -> None:
     """Whether a project (the caller's own) may have so many more of each. Raises QuotaExceeded with the numbers.
 
-    Holds the project until commit: two requests can't both take the last that is left.
+    Holds the project until commit: two requests can't both take the last that is left. What has no limit is not counted,
+    so that it costs the same however much there is of it.
     """
     project_id = project_id or caller.project_id or ""
-    quotas.hold(tx, project_id)
-    refuse_over(wanted, limits(tx, project_id), in_use(tx, project_id))
-    of_user = quotas.limits(tx, project_id, caller.user_id)
-    if of_user:
-        refuse_over(wanted, of_user, in_use(tx, project_id, caller.user_id))
+    of_project, of_user = quotas.limits_with_user(tx, project_id, caller.user_id)
+    of_project = defaults(tx) | of_project
+    limited = [[name for name in wanted if most.get(name, -1) >= 0] for most in (of_project, of_user)]
+    if any(limited):
+        quotas.hold(tx, project_id)
+    for most, user_id, names in zip((of_project, of_user), (None, caller.user_id), limited, strict=True):
+        if names:
+            refuse_over(wanted, most, in_use(tx, project_id, user_id, names))
 
 
 def check_keypairs(tx: Tx, project_id: str | None, user_id: str) -> None:

@@ -22,7 +22,7 @@ def observe(tx: Tx, status: HostStatus) -> None:
     """Take a host's report over. The same report twice changes nothing the second time."""
     reported = {guest.id: guest for guest in status.guests}
     mine = [server for server in store.servers_by_ids(tx, [*reported, *status.gone]) if server.host == status.host]
-    ports = interfaces.ports_of_servers(tx, [server for server in mine if server.id in reported])
+    ports = interfaces.bare_ports_of_servers(tx, [server for server in mine if server.id in reported])
     for server in mine:
         if server.id in reported:
             guest = reported[server.id]
@@ -41,14 +41,14 @@ def _never_there(server: ServerRow, status: HostStatus) -> bool:
     return knows and (status.full or server.reported_at is None)
 
 
-def _note_wired(tx: Tx, ports: Iterable[network.PortDetail], guest: GuestStatus) -> bool:
+def _note_wired(tx: Tx, ports: Iterable[network.PortRow], guest: GuestStatus) -> bool:
     """Make the ports ACTIVE or DOWN as the host says; whether all of them are wired."""
     all_wired = True
-    for detail in ports:
-        wired = detail.port.id in guest.wired
+    for port in ports:
+        wired = port.id in guest.wired
         all_wired = all_wired and wired
-        if wired != (detail.port.status == "ACTIVE"):
-            network.port_wired(tx, detail.port.id, wired)
+        if wired != (port.status == "ACTIVE"):
+            network.port_wired(tx, port, wired)
     return all_wired
 
 
@@ -111,7 +111,8 @@ def settle(tx: Tx, server: ServerRow) -> None:
     vm_state = states.VM_STATE_OF_POWER.get(server.power_state, "error")
     if server.vm_state == "building":
         vm_state = "error"
-    unwired = [detail.port.id for detail in interfaces.ports_of(tx, server) if detail.port.status != "ACTIVE"]
+    ports = interfaces.bare_ports_of_servers(tx, [server])[server.id]
+    unwired = [port.id for port in ports if port.status != "ACTIVE"]
     words = f"Host {server.host} has done what it was asked, yet '{server.task_state}' did not end."
     if unwired:
         words += f" These ports are not wired: {', '.join(unwired)}."

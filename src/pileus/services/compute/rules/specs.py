@@ -69,30 +69,31 @@ def _is(peer: Peer, row: HostSpecRow) -> bool:
     return peer.role == "host" and peer.name == row.host and peer.key_hash == row.key_hash
 
 
-def host_spec(tx: Tx, host: str) -> HostSpec:
-    """All that the host should be. Raises NotFound for a host that was never let in."""
-    row = store.host_spec_row(tx, host)
-    if row is None:
-        raise NotFound(f"Host '{host}' is not known.")
-    everything = server_store.servers_on_host(tx, host)
+def _host_spec(tx: Tx, row: HostSpecRow) -> HostSpec:
+    """All that the host should be."""
+    everything = server_store.servers_on_host(tx, row.host)
     servers = [server for server in everything if server.task_state != states.DELETING]
     leaving = {each.id: each.action.request_id for each in everything if each not in servers and each.action}
     ports = interfaces.ports_of_servers(tx, servers)
     return HostSpec(
-        host=host,
+        host=row.host,
         revision=row.revision,
         guests=tuple(guest_spec(server, ports[server.id]) for server in servers),
-        metadata_ports=tuple(network.metadata_ports(tx, host)),
+        metadata_ports=tuple(network.metadata_ports(tx, [port for server in servers for port in ports[server.id]])),
         leaving=leaving,
     )
 
 
 def newer_spec(db: Database, host: str, seen: int) -> HostSpec | None:
-    """The host's spec where it is not the one of revision `seen`; a spec that differs from the last gets a revision."""
+    """The host's spec where it is not the one of revision `seen`; a spec that differs from the last gets a revision.
+
+    Raises NotFound for a host that was never let in.
+    """
     with db.read() as tx:
-        spec = host_spec(tx, host)
         row = store.host_spec_row(tx, host)
-        assert row is not None
+        if row is None:
+            raise NotFound(f"Host '{host}' is not known.")
+        spec = _host_spec(tx, row)
     digest = _digest(spec)
     if digest == row.digest:
         return spec if seen != row.revision else None

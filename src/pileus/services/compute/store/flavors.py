@@ -59,8 +59,11 @@ class Wanted(msgspec.Struct, kw_only=True):
     name: str | None = None
 
 
+_OF_ID = sa.select(flavors).where(flavors.c.id == sa.bindparam("wanted"))
+
+
 def flavor(tx: Tx, flavor_id: str) -> FlavorRow | None:
-    return tx.row(FlavorRow, sa.select(flavors).where(flavors.c.id == flavor_id))
+    return tx.row(FlavorRow, _OF_ID, {"wanted": flavor_id})
 
 
 def flavor_of_name(tx: Tx, name: str) -> FlavorRow | None:

@@ -17,8 +17,11 @@ class HostSpecRow(msgspec.Struct):
     key_hash: str | None = None
 
 
+_OF_HOST = sa.select(host_specs).where(host_specs.c.host == sa.bindparam("name"))
+
+
 def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
-    return tx.row(HostSpecRow, sa.select(host_specs).where(host_specs.c.host == host))
+    return tx.row(HostSpecRow, _OF_HOST, {"name": host})
 
 
 def hosts(tx: Tx) -> set[str]:
@@ -55,8 +58,14 @@ def forget_joined(tx: Tx, host: str) -> None:
     tx.delete(host_specs, (host_specs.c.host == host) & (host_specs.c.token_hash == ""))
 
 
+_COUNT_ON = (
+    host_specs.update()
+    .where(host_specs.c.host == sa.bindparam("name"))
+    .values(revision=host_specs.c.revision + 1, digest=sa.bindparam("new"))
+    .returning(host_specs.c.revision)
+)
+
+
 def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int:
     """Count one more spec; what it was built from may be older than this transaction, then the next look sees that."""
-    mine = host_specs.c.host == row.host
-    tx.update(host_specs, mine, {"revision": host_specs.c.revision + 1, "digest": digest})
-    return revision_of(tx, row.host)
+    return int(tx.execute(_COUNT_ON, {"name": row.host, "new": digest}).scalar_one())

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pileus.core.db import Tx
+from pileus.core.db import Tx, among
 from pileus.services.compute.tables.hosts import hosts
 
 
@@ -38,8 +38,11 @@ class HostRow(msgspec.Struct):
     forced_down: bool
 
 
+_OF_NAME = sa.select(hosts).where(hosts.c.name == sa.bindparam("wanted"))
+
+
 def host_of_name(tx: Tx, name: str) -> HostRow | None:
-    return tx.row(HostRow, sa.select(hosts).where(hosts.c.name == name))
+    return tx.row(HostRow, _OF_NAME, {"wanted": name})
 
 
 def host_of_id(tx: Tx, host_id: str) -> HostRow | None:
@@ -60,9 +63,12 @@ def find(tx: Tx) -> list[HostRow]:
     return tx.rows(HostRow, sa.select(hosts).order_by(hosts.c.number))
 
 
+_OF_IDS = sa.select(hosts).where(among(hosts.c.id)).order_by(hosts.c.number)
+
+
 def of_ids(tx: Tx, ids: Sequence[str]) -> list[HostRow]:
     """In the order of their registration."""
-    return tx.rows(HostRow, sa.select(hosts).where(hosts.c.id.in_(ids)).order_by(hosts.c.number))
+    return tx.rows(HostRow, _OF_IDS, {"ids": ids})
 
 
 def insert(tx: Tx, values: Mapping[str, Any]) -> None:

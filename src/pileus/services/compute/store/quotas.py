@@ -8,9 +8,15 @@ from pileus.core.db import Tx
 from pileus.services.compute.tables.quotas import quota_defaults, quota_locks, quotas
 from pileus.services.compute.tables.servers import servers
 
+_DEFAULTS = sa.select(quota_defaults.c.name, quota_defaults.c.value)
+_WITH_USER = sa.select(quotas.c.user_id, quotas.c.name, quotas.c.value).where(
+    quotas.c.project_id == sa.bindparam("project"),
+    (quotas.c.user_id == "") | (quotas.c.user_id == sa.bindparam("user")),
+)
+
 
 def defaults(tx: Tx) -> dict[str, int]:
-    return {row.name: row.value for row in tx.execute(sa.select(quota_defaults))}
+    return dict(tx.execute(_DEFAULTS).all())
 
 
 def set_default(tx: Tx, name: str, value: int) -> None:
@@ -20,6 +26,14 @@ def set_default(tx: Tx, name: str, value: int) -> None:
 def limits(tx: Tx, project_id: str, user_id: str = "") -> dict[str, int]:
     where = (quotas.c.project_id == project_id) & (quotas.c.user_id == user_id)
     return {row.name: row.value for row in tx.execute(sa.select(quotas.c.name, quotas.c.value).where(where))}
+
+
+def limits_with_user(tx: Tx, project_id: str, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Those of the project, and those of the user inside it."""
+    found: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for of_user, name, value in tx.execute(_WITH_USER, {"project": project_id, "user": user_id}):
+        found[1 if of_user else 0][name] = value
+    return found
 
 
 def set_limit(tx: Tx, project_id: str, user_id: str, name: str, value: int) -> None:

@@ -204,13 +204,17 @@ def servers_by_ids(tx: Tx, ids: Sequence[str]) -> list[ServerRow]:
     return [server for server in found if server.deleted_at is None]
 
 
+_ON_HOST = sa.select(servers).where((servers.c.host == sa.bindparam("name")) & LIVING)
+_IN_ORDER = _ON_HOST.order_by(servers.c.number)
+_DELETING = _ON_HOST.where(servers.c.deleting_revision.is_not(None))
+
+
 def servers_on_host(tx: Tx, host: str) -> list[ServerRow]:
-    return _rows(tx, sa.select(servers).where((servers.c.host == host) & LIVING).order_by(servers.c.number))
+    return _rows(tx, _IN_ORDER, {"name": host})
 
 
 def deleting_on_host(tx: Tx, host: str) -> list[ServerRow]:
-    on_host = (servers.c.host == host) & LIVING & servers.c.deleting_revision.is_not(None)
-    return _rows(tx, sa.select(servers).where(on_host))
+    return _rows(tx, _DELETING, {"name": host})
 
 
 def insert_server(tx: Tx, values: Mapping[str, Any]) -> None:

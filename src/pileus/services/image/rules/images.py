@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pileus.core import events
@@ -29,8 +29,10 @@ def visible_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     return _readable(caller, _visible(tx, caller, image_id))
 
 
-def _visible(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
-    image = store.image(tx, image_id)
+def _visible(
+    tx: Tx, caller: Caller, image_id: str, find: Callable[[Tx, str], ImageRow | None] = store.image
+) -> ImageRow:
+    image = find(tx, image_id)
     if image is None or not _sees(tx, caller, image):
         raise NotFound(f"No image found with ID {image_id[:64]}.")
     return image
@@ -61,7 +63,7 @@ def find_images(tx: Tx, caller: Caller, wanted: ImageFilter, page: Page) -> list
 
 def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:
     """An image that a server can be made of. Raises NotFound, BadRequest with the reason why it can't."""
-    image = _visible(tx, caller, image_id)
+    image = _visible(tx, caller, image_id, store.image_to_boot)
     if image.status != "active":
         raise BadRequest(f"Image {image.id} is {image.status}; it must be active.")
     if image.sha512 is None:

@@ -16,13 +16,22 @@ from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
 
 _COLUMNS = frozenset(images.c.keys())
+_OF_ID = sa.select(images).where(images.c.id == sa.bindparam("wanted"))
 _PROPERTIES = sa.select(properties).where(among(properties.c.image_id)).order_by(properties.c.name)
 _TAGS = sa.select(tags).where(among(tags.c.image_id)).order_by(tags.c.tag)
 
 
 def image(tx: Tx, image_id: str) -> ImageRow | None:
-    found = _completed(tx, tx.rows(ImageRow, sa.select(images).where(images.c.id == image_id)))
+    found = _completed(tx, tx.rows(ImageRow, _OF_ID, {"wanted": image_id}))
     return found[0] if found else None
+
+
+def image_to_boot(tx: Tx, image_id: str) -> ImageRow | None:
+    """Without its tags and locations."""
+    row = tx.row(ImageRow, _OF_ID, {"wanted": image_id})
+    if row is not None:
+        row.properties = {name: value for _, name, value in tx.execute(_PROPERTIES, {"ids": [image_id]})}
+    return row
 
 
 def known_image(tx: Tx, image_id: str) -> ImageRow:

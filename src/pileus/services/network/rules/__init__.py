@@ -1,6 +1,7 @@
 """What other services call; each in the caller's transaction."""
 
 from pileus.services.network.rules.bindings import (
+    bare_ports_of_devices,
     bind_port,
     details,
     floating_ip_at,
@@ -39,6 +40,7 @@ __all__ = [
     "SubnetRow",
     "add_fixed_ip",
     "associate_floating_ip",
+    "bare_ports_of_devices",
     "bind_port",
     "create_port",
     "default_networks",

@@ -34,10 +34,11 @@ def allocate(tx: Tx, port: PortRow, wanted: Sequence[FixedIpWish] | Unset | None
         _check_count(wanted)
         for wish in wanted:
             take(tx, port, wish)
-    if not port.device_owner.startswith("network:"):
+    automatic = [subnet for subnet in subnets if is_automatic(subnet)]
+    if automatic and not port.device_owner.startswith("network:"):
         held = {row.subnet_id for row in store.of_ports(tx, [port.id])[port.id]}
-        for subnet in subnets:
-            if is_automatic(subnet) and subnet.id not in held:
+        for subnet in automatic:
+            if subnet.id not in held:
                 take(tx, port, FixedIpWish(subnet_id=subnet.id))
 
 

@@ -58,10 +58,9 @@ def unbind_port(tx: Tx, caller: Caller, port_id: str) -> None:
     port_rules.changed(tx, port)
 
 
-def port_wired(tx: Tx, port_id: str, wired: bool) -> None:
+def port_wired(tx: Tx, port: PortRow, wired: bool) -> None:
     """A guest's port is ACTIVE while its host reports its flows in place."""
-    port = port_of(tx, port_id)
-    if port is None or not port.device_owner.startswith("compute:"):
+    if not port.device_owner.startswith("compute:"):
         return
     status = "ACTIVE" if wired and port.admin_state_up else "DOWN"
     if port.status != status:
@@ -89,6 +88,15 @@ def set_security_groups(tx: Tx, port_id: str, group_ids: Sequence[str]) -> None:
 def floating_ip_at(tx: Tx, project_id: str, address: str) -> FloatingIpRow | None:
     """A project's floating IP by its address."""
     return store.floating_ip_at(tx, project_id, address)
+
+
+def bare_ports_of_devices(tx: Tx, device_ids: Iterable[str]) -> dict[str, list[PortRow]]:
+    """Every device's ports in the order of their making, without what belongs to them, in one statement."""
+    wanted = list(dict.fromkeys(device_ids))
+    found: dict[str, list[PortRow]] = {device_id: [] for device_id in wanted}
+    for port in store.of_devices(tx, wanted):
+        found[port.device_id].append(port)
+    return found
 
 
 def ports_of_devices(tx: Tx, device_ids: Iterable[str]) -> dict[str, list[PortDetail]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from pileus.core.db import Tx, new_id
 from pileus.node.desired import MetadataPort
@@ -11,6 +12,7 @@ from pileus.services.network.store import addresses as address_store
 from pileus.services.network.store import common
 from pileus.services.network.store import ports as port_store
 from pileus.services.network.store import subnets as subnet_store
+from pileus.services.network.types.ports import PortDetail
 from pileus.services.network.types.rows import NetworkRow, PortRow, SubnetRow
 
 OWNER = "network:distributed"
@@ -42,19 +44,17 @@ def drop(tx: Tx, port: PortRow) -> None:
     common.remove(tx, tables.ports, port.id)
 
 
-def metadata_ports(tx: Tx, host: str) -> list[MetadataPort]:
-    """Per network with DHCP that has a guest's port on this host."""
-    guests = port_store.of_host(tx, host, "compute:")
-    ports = port_store.metadata_ports(tx, sorted({port.network_id for port in guests}))
-    fixed = address_store.of_ports(tx, [port.id for port in (*guests, *ports)])
-    subnet_ids = {row.subnet_id for rows in fixed.values() for row in rows}
-    prefixes = {
-        subnet.id: subnet.cidr.split("/")[1]
-        for subnet in common.rows_by_id(tx, tables.subnets, SubnetRow, subnet_ids).values()
-    }
+def metadata_ports(tx: Tx, guests: Sequence[PortDetail]) -> list[MetadataPort]:
+    """Per network with DHCP that has one of these guests' ports."""
+    ports = port_store.metadata_ports(tx, sorted({guest.network.id for guest in guests}))
+    fixed = address_store.of_ports(tx, [port.id for port in ports])
+    subnets = {one.subnet.id: one.subnet for guest in guests for one in guest.fixed_ips}
+    rest = {row.subnet_id for rows in fixed.values() for row in rows} - subnets.keys()
+    subnets |= common.rows_by_id(tx, tables.subnets, SubnetRow, rest)
+    prefixes = {subnet.id: subnet.cidr.split("/")[1] for subnet in subnets.values()}
     by_network: dict[str, dict[str, str]] = defaultdict(dict)
     for guest in guests:
-        by_network[guest.network_id].update({row.ip_address: guest.device_id for row in fixed[guest.id]})
+        by_network[guest.network.id].update({one.ip_address: guest.port.device_id for one in guest.fixed_ips})
     return [
         MetadataPort(
             network_id=port.network_id,

@@ -99,7 +99,7 @@ def create_port(tx: Tx, caller: Caller, wish: PortWish) -> PortRow:
     _check_security(port, groups)
     _insert(tx, port, given_mac=wish.mac_address is not None)
     allocation.allocate(tx, port, wish.fixed_ips)
-    store.set_groups(tx, port.id, groups)
+    store.add_groups(tx, port.id, groups)
     changed(tx, port)
     return port
 

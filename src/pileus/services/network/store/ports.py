@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, among, matches
+from pileus.core.db import Tx, among
 from pileus.services.network.tables import (
     fixed_ips,
     floating_ips,
@@ -36,11 +36,6 @@ def of_devices(tx: Tx, device_ids: Sequence[str]) -> list[PortRow]:
     return tx.rows(PortRow, _OF_DEVICES, {"ids": device_ids})
 
 
-def of_host(tx: Tx, host: str, owner_prefix: str) -> list[PortRow]:
-    mine = (ports.c.binding_host == host) & ports.c.device_owner.startswith(owner_prefix, autoescape=True)
-    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.created_at, ports.c.id))
-
-
 def on_subnet(tx: Tx, subnet_id: str, owner: str) -> list[PortRow]:
     """Ports of a device owner that have an address of a subnet."""
     statement = (
@@ -56,11 +51,17 @@ def metadata_port(tx: Tx, network_id: str) -> PortRow | None:
     return tx.row(PortRow, sa.select(ports).where(mine).limit(1))
 
 
+_METADATA = (
+    sa.select(ports)
+    .where(among(ports.c.network_id), ports.c.device_owner == "network:distributed")
+    .order_by(ports.c.id)
+)
+
+
 def metadata_ports(tx: Tx, network_ids: Sequence[str]) -> list[PortRow]:
     if not network_ids:
         return []
-    mine = matches(ports.c.network_id, network_ids) & (ports.c.device_owner == "network:distributed")
-    return tx.rows(PortRow, sa.select(ports).where(mine).order_by(ports.c.id))
+    return tx.rows(PortRow, _METADATA, {"ids": network_ids})
 
 
 _GROUP_IDS = (
@@ -80,6 +81,11 @@ def group_ids(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[str]]:
 
 def set_groups(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
     tx.delete(port_security_groups, port_security_groups.c.port_id == port_id)
+    add_groups(tx, port_id, groups)
+
+
+def add_groups(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
+    """To a port that has none of them."""
     tx.insert_all(
         port_security_groups, [{"port_id": port_id, "security_group_id": group} for group in dict.fromkeys(groups)]
     )

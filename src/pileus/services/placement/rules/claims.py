@@ -24,14 +24,15 @@ def claim(
     consumer_type: str | None = "INSTANCE",
 ) -> bool:
     """Give a new consumer all of `resources` of one provider; False, and nothing given, if one does not fit any more."""
-    wanted = [(name, resources[name]) for name in sorted(resources) if resources[name]]
-    for index, (name, amount) in enumerate(wanted):
-        if not store.allocations.take(tx, provider_id, name, amount):
-            for taken, much in wanted[:index]:
-                store.allocations.give_back(tx, provider_id, taken, much)
-            return False
+    wanted = {name: resources[name] for name in sorted(resources) if resources[name]}
+    taken = store.allocations.take_all(tx, provider_id, wanted) if wanted else []
+    if len(taken) < len(wanted):
+        for name in sorted(taken):
+            store.allocations.give_back(tx, provider_id, name, wanted[name])
+        return False
     store.allocations.put_consumer(tx, ConsumerRow(consumer_id, project_id, user_id, consumer_type, 1))
-    store.allocations.insert(tx, [AllocationRow(consumer_id, provider_id, name, amount) for name, amount in wanted])
+    rows = [AllocationRow(consumer_id, provider_id, name, amount) for name, amount in wanted.items()]
+    store.allocations.insert(tx, rows)
     return True
 
 

@@ -15,7 +15,6 @@ class Candidate(msgspec.Struct):
     """A provider that has room. `free` and `capacity` are by resource class, of those that were asked for."""
 
     provider_id: str
-    name: str
     free: dict[str, int]
     capacity: dict[str, int]
     traits: frozenset[str]
@@ -38,13 +37,12 @@ def candidates(
     ]
     return [
         Candidate(
-            row.id,
-            row.name,
-            {name: one.free for name, one in inventories[row.id].items()},
-            {name: one.capacity for name, one in inventories[row.id].items()},
-            frozenset(traits.get(row.id, ())),
+            provider_id,
+            {name: one.free for name, one in inventories[provider_id].items()},
+            {name: one.capacity for name, one in inventories[provider_id].items()},
+            frozenset(traits.get(provider_id, ())),
         )
-        for row in store.providers.find(tx, ids=fitting)
+        for provider_id in fitting
     ]
 
 

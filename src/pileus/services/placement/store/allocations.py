@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 import sqlalchemy as sa
 
 from pileus.core.db import Tx
-from pileus.services.placement.store.providers import has_room
+from pileus.services.placement.store.providers import amount_of, amounts, has_room
 from pileus.services.placement.tables import allocations, consumers, inventories
 
 
@@ -33,6 +34,25 @@ def take(tx: Tx, provider_id: str, resource_class: str, amount: int) -> bool:
     mine = (inventory.provider_id == provider_id) & (inventory.resource_class == resource_class)
     where = mine & has_room(inventory, amount)
     return tx.update(inventories, where, {"used": inventory.used + amount}) == 1
+
+
+def take_all(tx: Tx, provider_id: str, wanted: Mapping[str, int]) -> list[str]:
+    """`take` for several classes in one statement; those that were taken. The others did not fit."""
+    values = {"provider": provider_id} | amounts(wanted)
+    return list(tx.execute(_take_all(tuple(wanted)), values).scalars())
+
+
+@lru_cache(64)
+def _take_all(classes: tuple[str, ...]) -> sa.Executable:
+    inventory = inventories.c
+    each = [(inventory.resource_class == name, amount_of(number)) for number, name in enumerate(classes)]
+    fits = sa.or_(*(mine & has_room(inventory, amount) for mine, amount in each))
+    return (
+        inventories.update()
+        .where(inventory.provider_id == sa.bindparam("provider"), fits)
+        .values(used=inventory.used + sa.case(*each))
+        .returning(inventory.resource_class)
+    )
 
 
 def give_back(tx: Tx, provider_id: str, resource_class: str, amount: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -111,29 +112,45 @@ def inventories_of(tx: Tx, provider_id: str) -> list[InventoryRow]:
     return tx.rows(InventoryRow, sa.select(inventories).where(where).order_by(inventories.c.resource_class))
 
 
-def has_room(inventory: Any, amount: int) -> sa.ColumnElement[bool]:
+def has_room(inventory: Any, amount: int | sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     """`InventoryRow.fits` as the database is asked. `inventory`: the columns of the table or of an alias."""
     return sa.and_(
         inventory.used + amount <= (inventory.total - inventory.reserved) * inventory.allocation_ratio,
         inventory.min_unit <= amount,
         inventory.max_unit >= amount,
-        sa.literal(amount) % inventory.step_size == 0,
+        (sa.literal(amount) if isinstance(amount, int) else amount) % inventory.step_size == 0,
     )
 
 
 def with_room(tx: Tx, wanted: Mapping[str, int], limit: int, since: str, before: str | None = None) -> list[str]:
     """The first `limit` providers, by id from `since` on, that have room for all of `wanted` (class -> amount)."""
-    one, *rest = [(inventories.alias(), name, amount) for name, amount in wanted.items()]
+    values = {"most": limit, "since": since, "before": before} | amounts(wanted)
+    return list(tx.execute(_with_room(tuple(wanted), before is not None), values).scalars())
+
+
+@lru_cache(64)
+def _with_room(classes: tuple[str, ...], bounded: bool) -> sa.Select[tuple[str]]:
+    one, *rest = [(inventories.alias(), name, amount_of(number)) for number, name in enumerate(classes)]
     table = one[0]
     statement = sa.select(table.c.provider_id).where(
-        table.c.resource_class == one[1], has_room(table.c, one[2]), table.c.provider_id >= since
+        table.c.resource_class == one[1], has_room(table.c, one[2]), table.c.provider_id >= sa.bindparam("since")
     )
-    if before is not None:
-        statement = statement.where(table.c.provider_id < before)
+    if bounded:
+        statement = statement.where(table.c.provider_id < sa.bindparam("before"))
     for other, name, amount in rest:
         also = (other.c.provider_id == table.c.provider_id) & (other.c.resource_class == name)
         statement = statement.where(sa.exists().where(also & has_room(other.c, amount)))
-    return tx.scalars(statement.order_by(table.c.provider_id).limit(limit))
+    return statement.order_by(table.c.provider_id).limit(sa.bindparam("most", type_=sa.Integer))
+
+
+def amount_of(number: int) -> sa.BindParameter[int]:
+    """Of the class with that place, in a statement that is built once for some classes."""
+    return sa.bindparam(f"amount_{number}", type_=sa.Integer)
+
+
+def amounts(wanted: Mapping[str, int]) -> dict[str, int]:
+    """What such a statement is executed with."""
+    return {f"amount_{number}": amount for number, amount in enumerate(wanted.values())}
 
 
 def all_inventories(
