@@ -247,8 +247,11 @@ class Database:
                 begin = partial(connection.connection.cursor().execute, _BEGIN_READING)
             try:
                 yield Tx(connection, False, begin)
-            finally:
+            except BaseException:
                 connection.rollback()
+                raise
+            # not by ROLLBACK, after which psycopg forgets all prepared statements: each would be planned anew
+            connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -306,7 +309,7 @@ def _must_be_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object)
         return
     try:
         connection.execute("SELECT 1")
-        connection.rollback()
+        connection.commit()
     except connection.OperationalError:
         raise DisconnectionError from None
 
