@@ -39,18 +39,23 @@ class Watch:
     async def wait(self, topic: str, seen: int, timeout: float) -> int:
         """The counter once it differs from `seen`, or after `timeout` seconds as it is."""
         loop = asyncio.get_running_loop()
-        moved = asyncio.Event()
+        moved = loop.create_future()
+
+        def end() -> None:
+            if not moved.done():
+                moved.set_result(None)
 
         def wake() -> None:
-            loop.call_soon_threadsafe(moved.set)
+            loop.call_soon_threadsafe(end)
 
-        with self.listening(topic, wake):
-            if self.count(topic) == seen:
-                try:
-                    await asyncio.wait_for(moved.wait(), timeout)
-                except TimeoutError:
-                    pass
-            return self.count(topic)
+        timer = loop.call_later(timeout, end)
+        try:
+            with self.listening(topic, wake):
+                if self.count(topic) == seen:
+                    await moved
+                return self.count(topic)
+        finally:
+            timer.cancel()
 
     def listening(self, topic: str, wake: Callable[[], None]) -> Listening:
         return Listening(self, topic, wake)
