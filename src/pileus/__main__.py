@@ -106,8 +106,13 @@ def parser() -> Parser:
 
     sim = _command(commands, "sim", "measure a cloud in sim mode with thousands of simulated hosts; they go again")
     sim.add_argument("--hosts", type=int, default=1000, metavar="N", help="how many hosts (1000)")
+    sim.add_argument("--curve", metavar="N,N,...", help="one measurement for each number of hosts, as a table")
     sim.add_argument("--guests", type=int, default=1000, metavar="N", help="how many servers to boot (1000)")
-    sim.add_argument("--clients", type=int, default=16, metavar="N", help="how many requests at once (16)")
+    sim.add_argument("--clients", type=int, default=8, metavar="N", help="how many requests at once (8)")
+    sim.add_argument(
+        "--api", action="append", default=[], metavar="URL", help="another `pileus api` that is to be used too"
+    )
+    sim.add_argument("--keep", action="store_true", help="leave hosts and servers in the cloud")
     sim.add_argument("--json", action="store_true", help="the numbers as JSON")
 
     federation = commands.add_parser("federation", help="identity providers that users sign on by", allow_abbrev=False)
@@ -407,13 +412,27 @@ def _sim(given: argparse.Namespace) -> int:
     from pileus.operate import many
 
     say = (lambda _: None) if given.json else (lambda line: print(line, flush=True))
-    found = many.run(_state_dir(given), given.hosts, given.guests, given.clients, say)
-    if given.json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-        return 0
-    for name, value in msgspec.structs.asdict(found).items():
-        sys.stdout.write(f"{name:18} {value:.1f}\n" if isinstance(value, float) else f"{name:18} {value}\n")
+    wish = many.Wish(_numbers(given.curve) or [given.hosts], given.guests, given.clients, given.api, given.keep)
+    rows = []
+    for found in many.run(_state_dir(given), wish, say):
+        rows.append(many.line(found))
+        if given.json:
+            sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        elif not given.curve:
+            for name, value in msgspec.structs.asdict(found).items():
+                sys.stdout.write(f"{name:18} {value:.2f}\n" if isinstance(value, float) else f"{name:18} {value}\n")
+    if given.curve and not given.json:
+        sys.stdout.write("\n".join([many.heading(), *rows]) + "\n")
     return 0
+
+
+def _numbers(text: str | None) -> list[int]:
+    from pileus.operate.options import OptionError
+
+    try:
+        return [int(number) for number in text.split(",")] if text else []
+    except ValueError:
+        raise OptionError(f"--curve {text}: numbers of hosts are wanted, such as 100,1000,10000.") from None
 
 
 def _federation(given: argparse.Namespace) -> int:

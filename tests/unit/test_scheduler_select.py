@@ -1,11 +1,12 @@
 """Where servers go, and what is said when they go nowhere."""
 
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pileus.core.config import Settings
@@ -262,3 +263,19 @@ def test_many_servers_are_spread_over_many_hosts(tx: Tx, monkeypatch: pytest.Mon
     assert max(taken.values()) <= 8, "never more than fit"
     assert sum(taken.values()) == 80
     assert sum(count > 0 for count in taken.values()) >= 10, taken
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 12))
+@settings(max_examples=20, deadline=None)
+def test_a_sample_has_all_that_have_room_or_as_many_as_are_asked_for(full: int, free: int, count: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        db = Database(f"sqlite:///{directory}/pileus.db")
+        db.create_tables()
+        with db.write() as tx:
+            register(tx, *(f"free{number}" for number in range(free)))
+            register(tx, *(f"full{number}" for number in range(full)), vcpus=1)
+            found = [one.provider_id for one in placement.sample(tx, {"VCPU": 4, "MEMORY_MB": 512}, count)]
+            names = {row.name for row in host_store.of_ids(tx, found)}
+        db.close()
+    assert len(found) == len(names) == min(free, count)
+    assert all(name.startswith("free") for name in names)

@@ -6,16 +6,18 @@ For measuring the control plane. Faults are simulated by `sim`, whose hosts run 
 from __future__ import annotations
 
 import asyncio
-import resource
+import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
-import aiohttp
 import msgspec
 
+from pileus.core.files import raise_open_files
+from pileus.node.agent import LONG_POLL
 from pileus.node.client import TOKEN_HEADER
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
+from pileus.node.wire import Connection, Unanswered
 
-LONG_POLL = 50
 AWAY = 1.0
 """Seconds before a host tries again when the control plane does not answer."""
 AT_ONCE = 32
@@ -23,56 +25,32 @@ AT_ONCE = 32
 
 
 class Swarm:
-    def __init__(self, url: str, token: str, names: Sequence[str], vcpus: int = 32) -> None:
-        self._url, self._token, self._names, self._vcpus = f"{url}/node/v1/hosts", token, names, vcpus
-        self.registered = 0
+    """Hosts with `names`, who take turns with the APIs at `urls`. `on_running` hears of each guest once it is known to run."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        token: str,
+        names: Sequence[str],
+        vcpus: int = 32,
+        on_running: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._urls, self._token, self._names, self._vcpus = urls, token, names, vcpus
+        self._on_running = on_running
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        raise_open_files()
         turn = asyncio.Semaphore(AT_ONCE)
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=600),
-            headers={TOKEN_HEADER: self._token, "Content-Type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_read=LONG_POLL + 60),
-        ) as session:
-            await asyncio.gather(*(self._live(session, name, turn) for name in self._names))
+        await asyncio.gather(*(self._live(number, name, turn) for number, name in enumerate(self._names)))
 
-    async def _live(self, session: aiohttp.ClientSession, name: str, turn: asyncio.Semaphore) -> None:
-        host = _Host(name)
+    async def _live(self, number: int, name: str, turn: asyncio.Semaphore) -> None:
+        url = self._urls[number % len(self._urls)]
+        host = _Host(name, Connection(url, **{TOKEN_HEADER: self._token}), self._on_running)
         async with turn:
-            await self._persist(lambda: self._send(session, "PUT", name, self._facts(name)))
-        self.registered += 1
+            await _persist(lambda: host.register(self._facts(name)))
         while True:
-            await self._persist(lambda: self._follow(session, host))
-
-    async def _persist(self, act: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await act()
-                return
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(AWAY)
-
-    async def _follow(self, session: aiohttp.ClientSession, host: _Host) -> None:
-        """Wait for the next spec, become it, and say so."""
-        wait = LONG_POLL if host.revision >= 0 else 0
-        query = {"seen": str(host.revision), "wait": str(wait)}
-        async with session.get(f"{self._url}/{host.name}/spec", params=query) as answer:
-            if answer.status == 304:
-                return
-            answer.raise_for_status()
-            spec = msgspec.json.decode(await answer.read(), type=HostSpec)
-        status = host.become(spec)
-        if status is not None:
-            await self._send(session, "POST", f"{host.name}/status", status)
-            host.told(status)
-        host.revision = spec.revision
-
-    async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: msgspec.Struct) -> None:
-        async with session.request(method, f"{self._url}/{path}", data=msgspec.json.encode(body)) as answer:
-            answer.raise_for_status()
+            await _persist(host.follow)
 
     def _facts(self, name: str) -> HostFacts:
         return HostFacts(
@@ -89,10 +67,51 @@ class Swarm:
         )
 
 
+async def _persist(act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await act()
+            return
+        except Unanswered:
+            await asyncio.sleep(AWAY)
+
+
 class _Host:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, connection: Connection, on_running: Callable[[str], None]) -> None:
         self.name, self.revision = name, -1
+        self._connection, self._on_running = connection, on_running
+        self._path = f"/node/v1/hosts/{name}"
         self._told: dict[str, GuestStatus] = {}
+        self._interval, self._reported = 60.0, time.monotonic()
+
+    async def register(self, facts: HostFacts) -> None:
+        await self._ask("PUT", self._path, msgspec.json.encode(facts))
+
+    async def follow(self) -> None:
+        """Wait for the next spec, become it, and say so; say now and then that nothing is new."""
+        wait = LONG_POLL if self.revision >= 0 else 0
+        body = await self._ask("GET", f"{self._path}/spec?seen={self.revision}&wait={wait}")
+        if not body:
+            if time.monotonic() - self._reported >= self._interval:
+                await self._report(HostStatus(host=self.name, revision=self.revision))
+            return
+        spec = msgspec.json.decode(body, type=HostSpec)
+        self._interval = spec.status_interval
+        status = self.become(spec)
+        if status is not None:
+            await self._report(status)
+            self.told(status)
+        self.revision = spec.revision
+
+    async def _report(self, status: HostStatus) -> None:
+        await self._ask("POST", f"{self._path}/status", msgspec.json.encode(status))
+        self._reported = time.monotonic()
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> bytes:
+        answer = await self._connection.ask(method, path, body)
+        if answer.status >= 400:
+            raise Unanswered(f"{method} {path}: {answer.status}")
+        return answer.body
 
     def become(self, spec: HostSpec) -> HostStatus | None:
         """What is to be told once all guests are as they should be; None where nothing is new."""
@@ -107,7 +126,10 @@ class _Host:
     def told(self, status: HostStatus) -> None:
         for guest_id in status.gone:
             self._told.pop(guest_id, None)
-        self._told |= {guest.id: guest for guest in status.guests}
+        for guest in status.guests:
+            if guest.id not in self._told:
+                self._on_running(guest.id)
+            self._told[guest.id] = guest
 
 
 def _status(guest: GuestSpec) -> GuestStatus:
@@ -120,3 +142,20 @@ def _status(guest: GuestSpec) -> GuestStatus:
         hard_reboots=guest.hard_reboots,
         rebuilds=guest.rebuilds,
     )
+
+
+def main(token: str, prefix: str, count: int, urls: Sequence[str]) -> None:
+    """Hosts until the process is ended; a line `GUEST SECONDS` (of the machine's monotonic clock) for each that runs."""
+    import uvloop
+
+    names = [f"{prefix}{number:05}" for number in range(1, count + 1)]
+
+    def running(guest_id: str) -> None:
+        sys.stdout.write(f"{guest_id} {time.monotonic():.4f}\n")
+        sys.stdout.flush()
+
+    uvloop.run(Swarm(urls, token, names, on_running=running).run())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:])

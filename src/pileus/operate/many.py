@@ -6,16 +6,18 @@ Prints what was measured; at the end its servers and hosts are gone again.
 from __future__ import annotations
 
 import asyncio
+import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
+import httpx
 import msgspec
 import psutil
 
@@ -23,274 +25,311 @@ import pileus.cloud as cloud
 from pileus.cli.client import Client
 from pileus.core.context import system_caller
 from pileus.core.db import Database
-from pileus.node.swarm import Swarm
 from pileus.operate import state
+from pileus.operate.load import NAME, Load
 from pileus.operate.options import OptionError
 from pileus.services.compute.rules import admit
 from pileus.services.compute.rules import hosts as rules
 
-PREFIX = "swarm-"
+PREFIX = f"{NAME}-"
 TOKEN = "a simulated host's token"
-IDLE = 30.0
-"""Seconds over which idle hosts are watched."""
-QUOTAS = dict.fromkeys(("instances", "cores", "ram", "server_groups"), -1)
+IDLE = 60.0
+"""Seconds over which idle hosts are watched: each asks twice and reports once."""
+BUCKET = re.compile(r'^pileus_claim_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
+
+
+class Wish(msgspec.Struct):
+    """What is to be measured."""
+
+    hosts: Sequence[int]
+    """One measurement for each number."""
+    servers: int
+    clients: int
+    more: Sequence[str] = ()
+    """URLs of further `pileus api`, which hosts and clients use too."""
+    keep: bool = False
+    """Leave everything: to take away 100,000 servers takes as long as to make them."""
 
 
 class Result(msgspec.Struct):
+    """Times in milliseconds, CPU in cores or in milliseconds for one boot, memory in MB (proportional set size)."""
+
     hosts: int
     register_seconds: float
     idle_cpu: float
-    """Cores that the control plane and its database take while all hosts only wait."""
+    """The control plane while all hosts only wait."""
+    idle_cpu_database: float
+    idle_cpu_swarm: float
+    """What the simulated hosts themselves take; no part of the cloud."""
     connections: int
+    kb_per_host: float
+    """What the control plane's memory has grown by, for each host that waits."""
     servers: int
     boots_per_second: float
     """From the first request until the last server is ACTIVE."""
+    boot_cpu: float
+    """Of the control plane, for one boot."""
+    boot_cpu_database: float
+    boot_cpu_swarm: float
+    """Of the simulated hosts and of the clients."""
+    claim_p50: float
+    claim_p99: float
+    """To choose a host and claim its room, in the server."""
     post_p50: float
     post_p99: float
-    """Milliseconds of POST /servers."""
     active_p50: float
     active_p99: float
-    """Milliseconds from the request to ACTIVE."""
+    """From the request to ACTIVE."""
     list_p50: float
     list_p99: float
-    """Milliseconds of GET /servers/detail?limit=100."""
+    """A detailed list of all servers of one tenant, who has up to 100."""
     failed: int
     memory_mb: float
-    """Of the control plane's processes, proportional set size."""
 
 
-def run(state_dir: Path, hosts: int, servers: int, clients: int, say: Callable[[str], None]) -> Result:
+def run(state_dir: Path, wish: Wish, say: Callable[[str], None]) -> Iterator[Result]:
+    """Raises OptionError where the cloud can't be measured."""
     found = state.running(state_dir)
     if found is None:
         raise OptionError(f"Pileus is not running in {state_dir}: start it by 'pileus up --sim --database URL'.")
     if found.settings.mode != "sim":
         raise OptionError("Simulated hosts would take servers from the real ones: use a cloud in sim mode.")
+    if found.settings.url.startswith("https"):
+        raise OptionError("The hosts are simulated without TLS: use a cloud that listens on loopback.")
     cloud.services()
+    token = found.settings.metrics_token_file.read_text().strip()
     db = Database(found.settings.database_url)
-    names = [f"{PREFIX}{number:05}" for number in range(1, hosts + 1)]
-    with db.write() as tx:
-        for name in names:
-            admit(tx, name, TOKEN)
-    load = Load(found.settings.url, Client(state_dir), clients)
     try:
-        with _swarm(state_dir, found.settings.url, hosts):
-            began = time.monotonic()
-            load.wait_for_hosts(names)
-            registered = time.monotonic() - began
-            say(f"{hosts} hosts registered in {registered:.1f} s.")
-            watched = _Watched(found.pid)
-            before = watched.cpu_seconds()
-            time.sleep(IDLE)
-            idle, connections = (watched.cpu_seconds() - before) / IDLE, watched.connections()
-            say(f"Idle: {idle:.2f} cores, {connections} connections.")
-            measured = load.run(servers)
-            result = Result(
-                hosts=hosts, register_seconds=registered, idle_cpu=idle, connections=connections, servers=servers,
-                memory_mb=watched.memory_mb(), **measured,
-            )  # fmt: skip
-            load.clear()
-            return result
+        for hosts in wish.hosts:
+            yield _Measurement(state_dir, db, [found.settings.url, *wish.more], wish, hosts, token, say).run()
     finally:
-        with db.write() as tx:
-            for name in names:
-                rules.delete(tx, system_caller(), rules.host_of(tx, name))
         db.close()
 
 
-@contextmanager
-def _swarm(state_dir: Path, url: str, hosts: int) -> Iterator[None]:
-    """The hosts, in a process of their own."""
-    with (state_dir / "log" / "swarm.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pileus.operate.many", url, str(hosts)], stdout=log, stderr=log, cwd="/"
+class _Measurement:
+    """One row of the table."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        db: Database,
+        urls: Sequence[str],
+        wish: Wish,
+        hosts: int,
+        metrics_token: str,
+        say: Callable[[str], None],
+    ) -> None:
+        self._state_dir, self._db, self._urls, self._wish, self._hosts = state_dir, db, urls, wish, hosts
+        self._metrics_token, self._say = metrics_token, say
+        self._running: dict[str, float] = {}
+        self._load = Load(urls, Client(state_dir), wish.clients, self._running)
+
+    def run(self) -> Result:
+        names = [f"{PREFIX}{number:05}" for number in range(1, self._hosts + 1)]
+        with self._db.write() as tx:
+            for name in names:
+                admit(tx, name, TOKEN)
+        try:
+            with self._swarm() as swarm:
+                result = self._measure(_Watched(swarm, self._urls, self._db))
+                if not self._wish.keep:
+                    asyncio.run(self._load.clear())
+                return result
+        finally:
+            if not self._wish.keep:
+                with self._db.write() as tx:
+                    for name in names:
+                        rules.delete(tx, system_caller(), rules.host_of(tx, name))
+
+    def _measure(self, watched: _Watched) -> Result:
+        empty = watched.memory_mb()
+        began = time.monotonic()
+        self._load.wait_for_hosts(self._hosts)
+        registered = time.monotonic() - began
+        self._say(f"{self._hosts} hosts registered in {registered:.1f} s.")
+        time.sleep(5.0)
+        idle, connections = self._share(watched, lambda: time.sleep(IDLE), IDLE), watched.connections()
+        grown = (watched.memory_mb() - empty) * 1000 / self._hosts
+        self._say(f"Idle: {idle.plane:.2f} cores, {idle.database:.2f} of the database, {connections} connections.")
+        asyncio.run(self._load.prepare(self._wish.servers))
+        before = self._claims()
+        self._say(f"{self._wish.servers} servers are booted by {self._wish.clients} clients.")
+        booted = []
+        boot = self._share(
+            watched, lambda: booted.append(asyncio.run(self._load.boot(self._wish.servers))), self._wish.servers / 1000
         )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
+        (done,) = booted
+        after = self._claims()
+        claims = {limit: count - before.get(limit, 0.0) for limit, count in after.items()}
+        lists = asyncio.run(self._load.time_lists())
+        return Result(
+            hosts=self._hosts,
+            register_seconds=registered,
+            idle_cpu=idle.plane,
+            idle_cpu_database=idle.database,
+            idle_cpu_swarm=idle.swarm,
+            connections=connections,
+            kb_per_host=grown,
+            servers=self._wish.servers,
+            boots_per_second=(self._wish.servers - done.failed) / done.took if done.took else 0.0,
+            boot_cpu=boot.plane,
+            boot_cpu_database=boot.database,
+            boot_cpu_swarm=boot.swarm,
+            claim_p50=quantile(claims, 0.5) * 1000,
+            claim_p99=quantile(claims, 0.99) * 1000,
+            post_p50=_percentile(done.posts, 50),
+            post_p99=_percentile(done.posts, 99),
+            active_p50=_percentile(done.active, 50),
+            active_p99=_percentile(done.active, 99),
+            list_p50=_percentile(lists, 50),
+            list_p99=_percentile(lists, 99),
+            failed=done.failed,
+            memory_mb=watched.memory_mb(),
+        )
+
+    def _share(self, watched: _Watched, act: Callable[[], None], units: float) -> Cpu:
+        before = watched.cpu()
+        act()
+        after = watched.cpu()
+        return Cpu(*((late - early) / units for early, late in zip(before, after, strict=True)))
+
+    @contextmanager
+    def _swarm(self) -> Iterator[psutil.Process]:
+        """The hosts, in a process of their own, which says what runs."""
+        command = [sys.executable, "-m", "pileus.node.swarm", TOKEN, PREFIX, str(self._hosts), *self._urls]
+        with (self._state_dir / "log" / "swarm.log").open("ab") as log:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd="/", text=True)
+        assert process.stdout is not None
+        hearing = threading.Thread(target=self._hear, args=(process.stdout,), daemon=True)
+        hearing.start()
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+            hearing.join(10)
+
+    def _hear(self, lines: Iterator[str]) -> None:
+        for line in lines:
+            guest, _, at = line.partition(" ")
+            self._running[guest] = float(at)
+
+    def _claims(self) -> dict[float, float]:
+        """How many claims have taken up to so many seconds, of all APIs."""
+        found: dict[float, float] = {}
+        for url in self._urls:
+            text = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {self._metrics_token}"}).text
+            for limit, count in BUCKET.findall(text):
+                found[float(limit)] = found.get(float(limit), 0.0) + float(count)
+        return found
+
+
+class Cpu(msgspec.Struct):
+    """Of the control plane, its database, and of those who measure."""
+
+    plane: float
+    database: float
+    swarm: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.plane, self.database, self.swarm))
 
 
 class _Watched:
-    """The serving process, its children but for host agents, and the PostgreSQL on this machine."""
+    """The processes that serve the API, their database's where it is a PostgreSQL on this machine, and those that measure."""
 
-    def __init__(self, pid: int) -> None:
-        self._serving = psutil.Process(pid)
+    def __init__(self, swarm: psutil.Process, urls: Sequence[str], db: Database) -> None:
+        self._swarm = [swarm, psutil.Process()]
+        self._plane = [process for url in urls for process in _listening(urlsplit(url).port)]
+        self._postgres = _postgres(db)
 
-    def _processes(self) -> list[psutil.Process]:
-        database = [each for each in psutil.process_iter(["name"]) if each.info["name"] == "postgres"]
-        return [self._serving, *database]
-
-    def cpu_seconds(self) -> float:
-        total = 0.0
-        for process in self._processes():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-        return total
+    def cpu(self) -> Cpu:
+        database = [self._postgres, *self._postgres.children(recursive=True)] if self._postgres else []
+        return Cpu(_cpu(self._plane), _cpu(database), _cpu(self._swarm))
 
     def connections(self) -> int:
-        return len(self._serving.net_connections("tcp"))
+        return sum(each.status == psutil.CONN_ESTABLISHED for one in self._plane for each in one.net_connections("tcp"))
 
     def memory_mb(self) -> float:
-        return float(self._serving.memory_full_info().pss) / 1e6
+        return sum(float(each.memory_full_info().pss) for each in self._plane) / 1e6
 
 
-class Load:
-    """Servers of one project, made by `clients` at once."""
-
-    def __init__(self, url: str, client: Client, clients: int) -> None:
-        self._url, self._client, self._clients = f"{url}/compute/v2.1", client, clients
-        self._image, self._network = "", ""
-        flavors = client.get("compute", "/flavors")["flavors"]
-        self._flavor = next(flavor["id"] for flavor in flavors if flavor["name"] == "m1.nano")
-
-    def wait_for_hosts(self, names: Sequence[str]) -> None:
-        last = names[-1]
-        while True:
-            services = self._client.get("compute", f"/os-services?binary=nova-compute&host={last}")["services"]
-            everybody = len(self._client.get("compute", "/os-services?binary=nova-compute")["services"])
-            if services and everybody >= len(names):
-                return
-            time.sleep(1.0)
-
-    def run(self, servers: int) -> dict[str, Any]:
-        return asyncio.run(self._run(servers))
-
-    async def _run(self, servers: int) -> dict[str, Any]:
-        async with self._session() as session:
-            await self._prepare(session)
-            began = time.monotonic()
-            posts: list[float] = []
-            started: dict[str, float] = {}
-            rest = iter(range(servers))
-            refused = 0
-
-            async def client() -> None:
-                nonlocal refused
-                for number in rest:
-                    at = time.monotonic()
-                    body = {"name": f"s{number}", "imageRef": self._image, "flavorRef": self._flavor}
-                    wish = {"server": {**body, "networks": [{"uuid": self._network}]}}
-                    async with session.post(f"{self._url}/servers", json=wish) as answer:
-                        found = await answer.json()
-                    posts.append(time.monotonic() - at)
-                    if answer.status == 202:
-                        started[found["server"]["id"]] = at
-                    else:
-                        refused += 1
-
-            watching = asyncio.create_task(self._watch(session, started, servers))
-            await asyncio.gather(*(client() for _ in range(self._clients)))
-            active, failed = await watching if started else ({}, 0)
-            took = max(active.values(), default=began) - began
-            times = [active[each] - started[each] for each in active]
-            lists = [await self._time_list(session) for _ in range(50)]
-        return {
-            "boots_per_second": len(active) / took if took else 0.0,
-            "failed": failed + refused,
-            **_percentiles("post", posts),
-            **_percentiles("active", times),
-            **_percentiles("list", lists),
-        }
-
-    async def _watch(
-        self, session: aiohttp.ClientSession, started: dict[str, float], servers: int
-    ) -> tuple[dict[str, float], int]:
-        """When each server became ACTIVE (to a quarter of a second), and how many never did."""
-        active: dict[str, float] = {}
-        failed: set[str] = set()
-        deadline = time.monotonic() + 120
-        while len(active) + len(failed) < servers and time.monotonic() < deadline:
-            await asyncio.sleep(0.25)
-            since = len(active) + len(failed)
-            for status, found in (("ACTIVE", active), ("ERROR", failed)):
-                for server in await self._of_status(session, status):
-                    if server in found or server not in started:
-                        continue
-                    if status == "ACTIVE":
-                        active[server] = time.monotonic()
-                    else:
-                        failed.add(server)
-            if len(active) + len(failed) > since:
-                deadline = time.monotonic() + 120
-        return active, servers - len(active)
-
-    async def _of_status(self, session: aiohttp.ClientSession, status: str) -> list[str]:
-        """The newest thousand."""
-        url = f"{self._url}/servers?status={status}&limit=1000&sort_key=created_at&sort_dir=desc"
-        async with session.get(url) as answer:
-            return [server["id"] for server in (await answer.json())["servers"]]
-
-    async def _time_list(self, session: aiohttp.ClientSession) -> float:
-        at = time.monotonic()
-        async with session.get(f"{self._url}/servers/detail?limit=100") as answer:
-            await answer.read()
-        return time.monotonic() - at
-
-    async def _prepare(self, session: aiohttp.ClientSession) -> None:
-        root = self._url.removesuffix("/compute/v2.1")
-        me = self._client.project_id
-        await self._post(session, "PUT", f"{self._url}/os-quota-sets/{me}", {"quota_set": QUOTAS})
-        await self._post(session, "PUT", f"{root}/network/v2.0/quotas/{me}", {"quota": {"port": -1}})
-        image = {"name": PREFIX, "disk_format": "raw", "container_format": "bare"}
-        self._image = (await self._post(session, "POST", f"{root}/image/v2/images", image))["id"]
-        async with session.put(
-            f"{root}/image/v2/images/{self._image}/file",
-            data=b"\0" * 512,
-            headers={"Content-Type": "application/octet-stream"},
-        ) as answer:
-            answer.raise_for_status()
-        networks = f"{root}/network/v2.0"
-        network = await self._post(session, "POST", f"{networks}/networks", {"network": {"name": PREFIX}})
-        self._network = network["network"]["id"]
-        subnet = {"network_id": self._network, "ip_version": 4, "cidr": "10.0.0.0/8"}
-        await self._post(session, "POST", f"{networks}/subnets", {"subnet": subnet})
-
-    async def _post(self, session: aiohttp.ClientSession, method: str, url: str, body: Any) -> Any:
-        async with session.request(method, url, json=body) as answer:
-            text = await answer.text()
-            if answer.status >= 300:
-                raise OptionError(f"{method} {url}: {answer.status} {text[:300]}")
-            return msgspec.json.decode(text) if text else None
-
-    def clear(self) -> None:
-        asyncio.run(self._clear())
-
-    async def _clear(self) -> None:
-        """Servers first; what they hold goes with them."""
-        root = self._url.removesuffix("/compute/v2.1")
-        async with self._session() as session:
-            while True:
-                async with session.get(f"{self._url}/servers?limit=1000") as answer:
-                    servers = [server["id"] for server in (await answer.json())["servers"]]
-                if not servers:
-                    break
-                rest = iter(servers)
-
-                async def client(rest: Iterator[str] = rest) -> None:
-                    for server in rest:
-                        async with session.delete(f"{self._url}/servers/{server}") as answer:
-                            await answer.read()
-
-                await asyncio.gather(*(client() for _ in range(self._clients)))
-                await asyncio.sleep(0.5)
-            for path in (f"network/v2.0/networks/{self._network}", f"image/v2/images/{self._image}"):
-                async with session.delete(f"{root}/{path}") as answer:
-                    await answer.read()
-
-    def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), headers={"X-Auth-Token": self._client.token}
-        )
+def _listening(port: int | None) -> list[psutil.Process]:
+    pids = {
+        each.pid
+        for each in psutil.net_connections("tcp")
+        if each.status == "LISTEN" and tuple(each.laddr)[1:] == (port,)
+    }
+    return [psutil.Process(pid) for pid in pids if pid]
 
 
-def _percentiles(name: str, seconds: Sequence[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(seconds, n=100) if len(seconds) > 1 else [0.0] * 99
-    return {f"{name}_p50": cuts[49] * 1000, f"{name}_p99": cuts[98] * 1000}
+def _postgres(db: Database) -> psutil.Process | None:
+    """The first process of the database's server, if it runs here."""
+    if db.is_sqlite:
+        return None
+    with db.read() as tx:
+        try:
+            parent = psutil.Process(tx.quick_scalar("SELECT pg_backend_pid()")).parent()
+        except psutil.NoSuchProcess:
+            return None
+    return parent if parent and parent.name() == "postgres" else None
 
 
-if __name__ == "__main__":
-    asyncio.run(Swarm(sys.argv[1], TOKEN, [f"{PREFIX}{number:05}" for number in range(1, int(sys.argv[2]) + 1)]).run())
+def _cpu(processes: Sequence[psutil.Process]) -> float:
+    """Seconds since they began."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+def quantile(counts: dict[float, float], part: float) -> float:
+    """Seconds below which that part of a histogram lies (upper limit -> how many up to it), as Prometheus estimates it."""
+    limits = sorted(counts)
+    wanted = part * counts[limits[-1]] if limits else 0.0
+    low = below = 0.0
+    for limit in limits:
+        if counts[limit] >= wanted > 0:
+            inside = counts[limit] - below
+            return low if limit == float("inf") else low + (limit - low) * (wanted - below) / inside
+        low, below = limit, counts[limit]
+    return 0.0
+
+
+def _percentile(seconds: Sequence[float], percent: int) -> float:
+    """In milliseconds."""
+    return statistics.quantiles(seconds, n=100)[percent - 1] * 1000 if len(seconds) > 1 else 0.0
+
+
+COLUMNS = (
+    ("hosts", "hosts", 0),
+    ("idle: cores", "idle_cpu", 2),
+    ("database", "idle_cpu_database", 2),
+    ("connections", "connections", 0),
+    ("kB/host", "kb_per_host", 0),
+    ("boots/s", "boots_per_second", 0),
+    ("CPU ms/boot", "boot_cpu", 1),
+    ("database", "boot_cpu_database", 1),
+    ("measuring", "boot_cpu_swarm", 1),
+    ("claim p50", "claim_p50", 1),
+    ("p99 ms", "claim_p99", 1),
+    ("ACTIVE p50", "active_p50", 0),
+    ("p99 ms", "active_p99", 0),
+    ("list of 100: p50", "list_p50", 0),
+    ("p99 ms", "list_p99", 0),
+    ("failed", "failed", 0),
+    ("MB", "memory_mb", 0),
+)
+
+
+def heading() -> str:
+    """Of a table in Markdown."""
+    return f"| {' | '.join(name for name, _, _ in COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
+
+
+def line(result: Result) -> str:
+    return f"| {' | '.join(f'{getattr(result, field):.{digits}f}' for _, field, digits in COLUMNS)} |"

@@ -11,14 +11,18 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from pileus.core.config import Settings
 from pileus.core.dispatch import App
+from pileus.core.files import raise_open_files
 from pileus.core.tls import PeerConnection
 from pileus.operate.certificates import Certificates
 from pileus.operate.child import Child
 
+log = structlog.get_logger("pileus.serve")
+FEW_FILES = 4096
 LOOK_AT_CERTIFICATES = 60.0
 """Seconds between two looks whether they end soon."""
 
@@ -42,13 +46,19 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 timeout_keep_alive=75,
-                backlog=1024,
+                backlog=4096,
                 timeout_graceful_shutdown=5,
                 server_header=False,
             )
         )
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        most = raise_open_files()
+        if 0 <= most < FEW_FILES:
+            log.warning(
+                f"This process may have {most} files open, and so fewer connections; a host has one or two. "
+                "Raise the hard limit of open files (ulimit -Hn; LimitNOFILE= of a systemd unit)."
+            )
         watcher = asyncio.create_task(self._watch())
         # What has been made until now stays for good: to look through it again and again stops all requests for 0.1 s.
         gc.collect()

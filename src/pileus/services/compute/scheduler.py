@@ -273,10 +273,10 @@ def _best(left: list[View], wish: Wish) -> Choice | Refusal:
 
 def sampled(tx: Tx, wish: Wish, count: int) -> list[View]:
     """Up to `count` hosts that have room."""
-    ids = placement.sample(tx, wish.resources, count)
-    if not ids:
+    found = placement.sample(tx, wish.resources, count)
+    if not found:
         return []
-    return _views(tx, wish, hosts.of_ids(tx, ids), placement.candidates(tx, wish.resources, among=ids), {})
+    return _views(tx, wish, hosts.of_ids(tx, [one.provider_id for one in found]), found, {})
 
 
 def views(tx: Tx, wish: Wish) -> list[View]:

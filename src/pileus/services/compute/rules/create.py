@@ -27,6 +27,7 @@ from pileus.services.compute.rules import (
     quota,
     server_groups,
 )
+from pileus.services.compute.rules.gauges import CLAIM_SECONDS
 from pileus.services.compute.store import servers as store
 from pileus.services.compute.store.flavors import FlavorRow
 from pileus.services.compute.store.server_groups import ServerGroupRow
@@ -138,7 +139,8 @@ def _create_one(
 ) -> str:
     server_id = new_id()
     values = {**values, "id": server_id, "hostname": values["hostname"] or f"server-{server_id}"}
-    choice = _claim(tx, caller, server_id, place)
+    with CLAIM_SECONDS.time():
+        choice = _claim(tx, caller, server_id, place)
     events.record(tx, caller, "compute", "create", "server", server_id, outcome="started", name=values["name"])
     if isinstance(choice, scheduler.Refusal):
         fault = Fault(500, choice.message, seconds(tx.now) or "")

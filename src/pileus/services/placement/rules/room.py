@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from pileus.core.db import Tx, new_id
 from pileus.services.placement import store
 from pileus.services.placement.store.providers import InventoryRow
+
+MANY = 1000
+"""Of so many and more, all are read instead of those with these ids."""
 
 
 class Candidate(msgspec.Struct):
@@ -20,44 +23,50 @@ class Candidate(msgspec.Struct):
     traits: frozenset[str]
 
 
-def candidates(
-    tx: Tx,
-    resources: Mapping[str, int],
-    required: Iterable[str] = (),
-    forbidden: Iterable[str] = (),
-    among: Collection[str] | None = None,
-) -> list[Candidate]:
-    """The providers (of those in `among`) that have room for all of `resources` at once, and the traits."""
+def candidates(tx: Tx, resources: Mapping[str, int]) -> list[Candidate]:
+    """The providers that have room for all of `resources` at once."""
     wanted = _wanted(resources)
-    inventories = store.providers.all_inventories(tx, wanted, among)
-    fitting = [provider for provider, have in inventories.items() if not _short(have, wanted)]
-    traits = store.providers.all_traits(tx, fitting)
-    fitting = [
-        one for one in fitting if not _unfit(frozenset(traits.get(one, ())), frozenset(required), frozenset(forbidden))
-    ]
+    inventories = store.providers.all_inventories(tx, wanted)
+    return _candidates(tx, {one: have for one, have in inventories.items() if not _short(have, wanted)})
+
+
+def sample(tx: Tx, resources: Mapping[str, int], count: int) -> list[Candidate]:
+    """Up to `count` providers with room, chosen at random: all of them where there are no more.
+
+    Ids are random, so those that follow a random id are too. They are looked through in windows that grow while too few
+    have room, round to where it began.
+    """
+    wanted, start = _wanted(resources), new_id()
+    found: dict[str, dict[str, InventoryRow]] = {}
+    if not wanted:
+        return []
+    first = next(iter(wanted))
+    after, upto, size = start, None, 2 * count
+    while len(found) < count:
+        rows = store.providers.window(tx, list(wanted), after, size, upto)
+        ids = [have[first].provider_id for have in rows]
+        fitting = [(one, have) for one, have in zip(ids, rows, strict=True) if not _short(have, wanted)]
+        found |= dict(fitting[: count - len(found)])
+        if len(rows) == size:
+            after, size = ids[-1], size * 8
+        elif upto is None:
+            after, upto = "", start
+        else:
+            break
+    return _candidates(tx, found)
+
+
+def _candidates(tx: Tx, fitting: Mapping[str, Mapping[str, InventoryRow]]) -> list[Candidate]:
+    traits = store.providers.all_traits(tx, fitting if len(fitting) <= MANY else None) if fitting else {}
     return [
         Candidate(
             provider_id,
-            {name: one.free for name, one in inventories[provider_id].items()},
-            {name: one.capacity for name, one in inventories[provider_id].items()},
+            {name: one.free for name, one in have.items()},
+            {name: one.capacity for name, one in have.items()},
             frozenset(traits.get(provider_id, ())),
         )
-        for provider_id in fitting
+        for provider_id, have in fitting.items()
     ]
-
-
-def sample(tx: Tx, resources: Mapping[str, int], count: int) -> list[str]:
-    """The ids of up to `count` providers with room, chosen at random: all of them where there are no more.
-
-    Ids are random, so those that follow a random id are too; the database stops at the last that is asked for.
-    """
-    wanted, start = _wanted(resources), new_id()
-    if not wanted:
-        return []
-    found = store.providers.with_room(tx, wanted, count, start)
-    if len(found) < count:
-        found += store.providers.with_room(tx, wanted, count - len(found), "", start)
-    return found
 
 
 def _wanted(resources: Mapping[str, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -122,25 +122,36 @@ def has_room(inventory: Any, amount: int | sa.ColumnElement[int]) -> sa.ColumnEl
     )
 
 
-def with_room(tx: Tx, wanted: Mapping[str, int], limit: int, since: str, before: str | None = None) -> list[str]:
-    """The first `limit` providers, by id from `since` on, that have room for all of `wanted` (class -> amount)."""
-    values = {"most": limit, "since": since, "before": before} | amounts(wanted)
-    return list(tx.execute(_with_room(tuple(wanted), before is not None), values).scalars())
+def window(
+    tx: Tx, classes: Sequence[str], after: str, size: int, upto: str | None = None
+) -> list[dict[str, InventoryRow]]:
+    """The first `size` providers after an id that have the first of `classes`: their inventories of those classes."""
+    values = {"after": after, "upto": upto}
+    width = len(InventoryRow.__struct_fields__)
+    rows = tx.execute(_window(tuple(classes), size, upto is not None), values)
+    places = [(name, number * width) for number, name in enumerate(classes)]
+    return [{name: InventoryRow(*row[at : at + width]) for name, at in places if row[at] is not None} for row in rows]
 
 
 @lru_cache(64)
-def _with_room(classes: tuple[str, ...], bounded: bool) -> sa.Select[tuple[str]]:
-    one, *rest = [(inventories.alias(), name, amount_of(number)) for number, name in enumerate(classes)]
-    table = one[0]
-    statement = sa.select(table.c.provider_id).where(
-        table.c.resource_class == one[1], has_room(table.c, one[2]), table.c.provider_id >= sa.bindparam("since")
+def _window(classes: tuple[str, ...], size: int, bounded: bool) -> sa.Select[Any]:
+    # The window is cut before anything else is asked: a planner that takes room for rare would read and sort all.
+    # Its size stands in the text, not in a parameter: a plan for any size is one for many.
+    inside = sa.select(inventories).where(
+        inventories.c.resource_class == classes[0], inventories.c.provider_id > sa.bindparam("after")
     )
     if bounded:
-        statement = statement.where(table.c.provider_id < sa.bindparam("before"))
-    for other, name, amount in rest:
-        also = (other.c.provider_id == table.c.provider_id) & (other.c.resource_class == name)
-        statement = statement.where(sa.exists().where(also & has_room(other.c, amount)))
-    return statement.order_by(table.c.provider_id).limit(sa.bindparam("most", type_=sa.Integer))
+        inside = inside.where(inventories.c.provider_id <= sa.bindparam("upto"))
+    first = inside.order_by(inventories.c.provider_id).limit(sa.literal_column(str(size))).subquery()
+    joined: sa.FromClause = first
+    columns = list(first.c)
+    for name in classes[1:]:
+        other = inventories.alias()
+        joined = joined.outerjoin(
+            other, (other.c.provider_id == first.c.provider_id) & (other.c.resource_class == name)
+        )
+        columns += other.c
+    return sa.select(*columns).select_from(joined).order_by(first.c.provider_id)
 
 
 def amount_of(number: int) -> sa.BindParameter[int]:
