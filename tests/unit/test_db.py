@@ -69,3 +69,15 @@ def test_a_connection_that_died_is_replaced(tmp_path: Path, monkeypatch: pytest.
             assert tx.scalar(sa.text("SELECT 1")) == 1
     found.close()
     other.close()
+
+
+def test_a_statement_stays_prepared_from_one_reading_transaction_to_the_next(tmp_path: Path) -> None:
+    url = new_url("postgresql", tmp_path)
+    db = Database(url, pool_size=1)
+    for _ in range(10):
+        with db.read() as tx:
+            tx.scalar(sa.text("SELECT 1 + 1"))
+    with db.read() as tx:
+        found = tx.quick_scalar("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%1 + 1%'")
+    assert found == 1
+    db.close()

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -135,8 +135,8 @@ class Tx:
 
     def insert_new(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any]) -> bool:
         """False, and nothing changed, where a row with one of its unique keys is there (or was just committed)."""
-        insert = _dialect_insert(self.connection.dialect.name)(table).values(**_plain(values)).on_conflict_do_nothing()
-        return int(self.connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount) > 0
+        insert = _insert_new(self.connection.dialect.name, table)
+        return int(self.connection.execute(insert, _plain(values)).rowcount) > 0
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
         if rows:
@@ -181,6 +181,12 @@ def _plain(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(values, msgspec.Struct):
         return {name: getattr(values, name) for name in values.__struct_fields__}
     return dict(values)
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> Any:
+    insert = _dialect_insert(dialect)(table).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)
 
 
 def _dialect_insert(name: str) -> Any:
