@@ -37,8 +37,11 @@ def aggregate_of_uuid(tx: Tx, uuid: str) -> AggregateRow | None:
     return tx.row(AggregateRow, sa.select(aggregates).where(aggregates.c.uuid == uuid))
 
 
+_ALL = sa.select(aggregates).order_by(aggregates.c.id)
+
+
 def find(tx: Tx) -> list[AggregateRow]:
-    return tx.rows(AggregateRow, sa.select(aggregates).order_by(aggregates.c.id))
+    return tx.rows(AggregateRow, _ALL)
 
 
 def insert(tx: Tx, values: Mapping[str, Any], conflict: str) -> None:

@@ -51,9 +51,14 @@ def hold(tx: Tx, owner: str) -> None:
     tx.upsert(quota_locks, {"id": owner}, {"held": True})
 
 
+_INSTANCES = (
+    sa.select(sa.func.count())
+    .select_from(servers)
+    .where(servers.c.project_id == sa.bindparam("project"), servers.c.deleted_at.is_(None))
+)
+
+
 def instances(tx: Tx, project_id: str, user_id: str | None = None) -> int:
     """How many servers there are, deleted ones aside."""
-    where = (servers.c.project_id == project_id) & servers.c.deleted_at.is_(None)
-    if user_id is not None:
-        where = where & (servers.c.user_id == user_id)
-    return int(tx.scalar(sa.select(sa.func.count()).select_from(servers).where(where)))
+    statement = _INSTANCES if user_id is None else _INSTANCES.where(servers.c.user_id == sa.bindparam("user"))
+    return int(tx.execute(statement, {"project": project_id, "user": user_id}).scalar_one())

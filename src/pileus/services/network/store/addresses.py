@@ -19,16 +19,21 @@ def take(tx: Tx, subnet_id: str, ip_address: str, port_id: str) -> bool:
     return tx.insert_new(fixed_ips, FixedIpRow(subnet_id, pack(at), str(at), port_id))
 
 
+_INSIDE = (fixed_ips.c.subnet_id == sa.bindparam("subnet")) & fixed_ips.c.packed.between(
+    sa.bindparam("first"), sa.bindparam("last")
+)
+_HIGHEST = sa.select(sa.func.max(fixed_ips.c.packed)).where(_INSIDE)
+_TAKEN = sa.select(fixed_ips.c.packed).where(_INSIDE).order_by(fixed_ips.c.packed)
+
+
 def next_of(tx: Tx, subnet_id: str, version: int, pool: Range) -> str | None:
     """The address of the pool to give next, None where all are taken."""
     kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-    inside = (fixed_ips.c.subnet_id == subnet_id) & fixed_ips.c.packed.between(
-        f"{pool.first:032x}", f"{pool.last:032x}"
-    )
-    highest = tx.scalar(sa.select(sa.func.max(fixed_ips.c.packed)).where(inside))
+    inside = {"subnet": subnet_id, "first": f"{pool.first:032x}", "last": f"{pool.last:032x}"}
+    highest = tx.execute(_HIGHEST, inside).scalar()
     taken = [] if highest is None else [int(highest, 16)]
     if taken and taken[0] == pool.last:
-        taken = [int(p, 16) for p in tx.scalars(sa.select(fixed_ips.c.packed).where(inside).order_by("packed"))]
+        taken = [int(packed, 16) for packed in tx.execute(_TAKEN, inside).scalars()]
     found = next_free(pool, taken)
     return None if found is None else str(kind(found))
 

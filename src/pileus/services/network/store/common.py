@@ -16,7 +16,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 def find(tx: Tx, table: sa.Table, kind: type[R], row_id: str) -> R | None:
-    return tx.row(kind, sa.select(table).where(table.c.id == row_id))
+    return tx.row(kind, _by_ids(table), {"ids": [row_id]})
 
 
 def rows_by_id(tx: Tx, table: sa.Table, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
@@ -89,13 +89,19 @@ def shared_ids(tx: Tx, ids: Sequence[str], project_id: str | None) -> set[str]:
 
 
 def count(tx: Tx, table: sa.Table, project_id: str) -> int:
-    return int(tx.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.project_id == project_id)))
+    return int(tx.execute(_count(table), {"project": project_id}).scalar_one())
+
+
+@cache
+def _count(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(table).where(table.c.project_id == sa.bindparam("project"))
 
 
 def find_seen(tx: Tx, table: sa.Table, kind: type[R], row_id: str, seen: sa.ColumnElement[bool] | None) -> R | None:
     """The row, if it is there and `seen` holds for it."""
-    statement = sa.select(table).where(table.c.id == row_id)
-    return tx.row(kind, statement if seen is None else statement.where(seen))
+    if seen is None:
+        return find(tx, table, kind, row_id)
+    return tx.row(kind, sa.select(table).where(table.c.id == row_id, seen))
 
 
 def share(tx: Tx, row_id: str, object_type: str, owner: str, action: str, shared: bool) -> None:

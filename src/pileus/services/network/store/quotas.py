@@ -14,9 +14,13 @@ def limits(tx: Tx, project_id: str) -> dict[str, int]:
     return {str(resource): int(limit) for resource, limit in tx.execute(statement)}
 
 
+_LIMIT = sa.select(quotas.c.limit).where(
+    quotas.c.project_id == sa.bindparam("project"), quotas.c.resource == sa.bindparam("noun")
+)
+
+
 def limit(tx: Tx, project_id: str, resource: str) -> int | None:
-    mine = (quotas.c.project_id == project_id) & (quotas.c.resource == resource)
-    found: int | None = tx.scalar(sa.select(quotas.c.limit).where(mine))
+    found: int | None = tx.execute(_LIMIT, {"project": project_id, "noun": resource}).scalar()
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among
 from pileus.services.network.store import networks as network_store
 from pileus.services.network.tables import networks, subnets
 from pileus.services.network.types.rows import SubnetRow
@@ -18,11 +18,13 @@ def seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
     return (subnets.c.project_id == project_id) | subnets.c.network_id.in_(of_networks)
 
 
+_OF_NETWORKS = sa.select(subnets).where(among(subnets.c.network_id)).order_by(subnets.c.created_at, subnets.c.id)
+
+
 def of_networks(tx: Tx, ids: Sequence[str]) -> list[SubnetRow]:
     if not ids:
         return []
-    statement = sa.select(subnets).where(matches(subnets.c.network_id, ids))
-    return tx.rows(SubnetRow, statement.order_by(subnets.c.created_at, subnets.c.id))
+    return tx.rows(SubnetRow, _OF_NETWORKS, {"ids": ids})
 
 
 def of_pool(tx: Tx, subnetpool_id: str) -> list[SubnetRow]:
