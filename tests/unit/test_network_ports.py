@@ -9,9 +9,10 @@ from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.errors import Conflict, NotFound
 from pileus.services.network import rules
-from pileus.services.network.rules import networks, subnets
-from pileus.services.network.types.networks import NetworkCreate
+from pileus.services.network.rules import networks, security_groups, subnets
+from pileus.services.network.types.networks import NetworkCreate, NetworkUpdate
 from pileus.services.network.types.rows import NetworkRow
+from pileus.services.network.types.security_groups import SecurityGroupUpdate
 from pileus.services.network.types.subnets import SubnetCreate
 from tests.support.personas import persona
 
@@ -98,3 +99,20 @@ def test_a_network_of_others_is_not_found(tx: Tx) -> None:
     network = make_network(tx, caller=persona("project-member@p2"))
     with pytest.raises(NotFound, match=network.id):
         rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
+
+
+def test_hosts_look_again_when_what_their_guests_are_told_has_changed(tx: Tx) -> None:
+    network = make_network(tx)
+    port = rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id, device_owner="compute:nova"))
+    rules.bind_port(tx, CALLER, port.id, "h1", "s1", "compute:nova")
+    group = rules.visible_security_group(tx, CALLER, security_groups.default_group(tx, CALLER.project_id or ""))
+    tx.topics.clear()
+    networks.update_network(tx, CALLER, network, NetworkUpdate(mtu=1400))
+    assert "host:h1" in tx.topics
+    tx.topics.clear()
+    security_groups.update_security_group(tx, CALLER, group, SecurityGroupUpdate(description="new"))
+    assert "host:h1" in tx.topics
+    tx.topics.clear()
+    wish = SubnetCreate(network_id=network.id, ip_version=4, cidr="10.1.0.0/24")
+    subnets.create_subnet(tx, CALLER, network, wish)
+    assert "host:h1" in tx.topics

@@ -25,7 +25,10 @@ AT_ONCE = 32
 
 
 class Swarm:
-    """Hosts with `names`, who take turns with the APIs at `urls`. `on_running` hears of each guest once it is known to run."""
+    """Hosts with `names`, who take turns with the APIs at `urls`.
+
+    `on_known` hears each host's name once it has registered, and each guest's id once the control plane knows that it runs.
+    """
 
     def __init__(
         self,
@@ -33,10 +36,10 @@ class Swarm:
         token: str,
         names: Sequence[str],
         vcpus: int = 32,
-        on_running: Callable[[str], None] = lambda _: None,
+        on_known: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._urls, self._token, self._names, self._vcpus = urls, token, names, vcpus
-        self._on_running = on_running
+        self._on_known = on_known
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -46,9 +49,10 @@ class Swarm:
 
     async def _live(self, number: int, name: str, turn: asyncio.Semaphore) -> None:
         url = self._urls[number % len(self._urls)]
-        host = _Host(name, Connection(url, **{TOKEN_HEADER: self._token}), self._on_running)
+        host = _Host(name, Connection(url, **{TOKEN_HEADER: self._token}), self._on_known)
         async with turn:
             await _persist(lambda: host.register(self._facts(name)))
+        self._on_known(name)
         while True:
             await _persist(host.follow)
 
@@ -77,9 +81,9 @@ async def _persist(act: Callable[[], Awaitable[None]]) -> None:
 
 
 class _Host:
-    def __init__(self, name: str, connection: Connection, on_running: Callable[[str], None]) -> None:
+    def __init__(self, name: str, connection: Connection, on_known: Callable[[str], None]) -> None:
         self.name, self.revision = name, -1
-        self._connection, self._on_running = connection, on_running
+        self._connection, self._on_known = connection, on_known
         self._path = f"/node/v1/hosts/{name}"
         self._told: dict[str, GuestStatus] = {}
         self._interval, self._reported = 60.0, time.monotonic()
@@ -128,7 +132,7 @@ class _Host:
             self._told.pop(guest_id, None)
         for guest in status.guests:
             if guest.id not in self._told:
-                self._on_running(guest.id)
+                self._on_known(guest.id)
             self._told[guest.id] = guest
 
 
@@ -145,16 +149,16 @@ def _status(guest: GuestSpec) -> GuestStatus:
 
 
 def main(token: str, prefix: str, count: int, urls: Sequence[str]) -> None:
-    """Hosts until the process is ended; a line `GUEST SECONDS` (of the machine's monotonic clock) for each that runs."""
+    """Hosts until the process is ended; a line `NAME SECONDS` (of the machine's monotonic clock) for each that is known."""
     import uvloop
 
     names = [f"{prefix}{number:05}" for number in range(1, count + 1)]
 
-    def running(guest_id: str) -> None:
-        sys.stdout.write(f"{guest_id} {time.monotonic():.4f}\n")
+    def known(name: str) -> None:
+        sys.stdout.write(f"{name} {time.monotonic():.4f}\n")
         sys.stdout.flush()
 
-    uvloop.run(Swarm(urls, token, names, on_running=running).run())
+    uvloop.run(Swarm(urls, token, names, on_known=known).run())
 
 
 if __name__ == "__main__":

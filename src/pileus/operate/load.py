@@ -40,18 +40,14 @@ class Booted(msgspec.Struct):
 
 
 class Load:
-    """`running` says, for a server's id, when its host was told that its guest is known to run (time.monotonic)."""
+    """`known` says, for a server's id, since when the cloud knows that its guest runs (time.monotonic)."""
 
-    def __init__(self, urls: Sequence[str], client: Client, clients: int, running: Mapping[str, float]) -> None:
-        self._urls, self._client, self._clients, self._running = urls, client, clients, running
+    def __init__(self, urls: Sequence[str], client: Client, clients: int, known: Mapping[str, float]) -> None:
+        self._urls, self._client, self._clients, self._known = urls, client, clients, known
         self._image = ""
         self._tenants: list[Tenant] = []
         flavors = client.get("compute", "/flavors")["flavors"]
         self._flavor = next(flavor["id"] for flavor in flavors if flavor["name"] == "m1.nano")
-
-    def wait_for_hosts(self, count: int) -> None:
-        while len(self._client.get("compute", "/os-services?binary=nova-compute")["services"]) < count:
-            time.sleep(2.0)
 
     async def prepare(self, servers: int) -> None:
         """An image for all, and for each tenant a project, its limits, a network."""
@@ -96,14 +92,14 @@ class Load:
 
         await self._each(range(servers), one)
         await self._all_run(started)
-        active = [self._running[each] - at for each, at in started.items() if each in self._running]
-        last = max((self._running[each] for each in started if each in self._running), default=began)
+        active = [self._known[each] - at for each, at in started.items() if each in self._known]
+        last = max((self._known[each] for each in started if each in self._known), default=began)
         return Booted(last - began, posts, active, servers - await self._count_active())
 
     async def _all_run(self, started: Iterable[str]) -> None:
         rest, since = set(started), time.monotonic()
         while rest and time.monotonic() < since + PATIENCE:
-            left = rest - self._running.keys()
+            left = rest - self._known.keys()
             if len(left) < len(rest):
                 since = time.monotonic()
             rest = left

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ import pileus.cloud as cloud
 from pileus.cli.client import Client
 from pileus.core.context import system_caller
 from pileus.core.db import Database
+from pileus.core.errors import NotFound
 from pileus.operate import state
 from pileus.operate.load import NAME, Load
 from pileus.operate.options import OptionError
@@ -121,13 +122,13 @@ class _Measurement:
     ) -> None:
         self._state_dir, self._db, self._urls, self._wish, self._hosts = state_dir, db, urls, wish, hosts
         self._metrics_token, self._say = metrics_token, say
-        self._running: dict[str, float] = {}
-        self._load = Load(urls, Client(state_dir), wish.clients, self._running)
+        self._names = [f"{PREFIX}{number:05}" for number in range(1, hosts + 1)]
+        self._known: dict[str, float] = {}
+        self._load = Load(urls, Client(state_dir), wish.clients, self._known)
 
     def run(self) -> Result:
-        names = [f"{PREFIX}{number:05}" for number in range(1, self._hosts + 1)]
         with self._db.write() as tx:
-            for name in names:
+            for name in self._names:
                 admit(tx, name, TOKEN)
         try:
             with self._swarm() as swarm:
@@ -138,13 +139,14 @@ class _Measurement:
         finally:
             if not self._wish.keep:
                 with self._db.write() as tx:
-                    for name in names:
-                        rules.delete(tx, system_caller(), rules.host_of(tx, name))
+                    for name in self._names:
+                        with suppress(NotFound):  # one that had not registered yet
+                            rules.delete(tx, system_caller(), rules.host_of(tx, name))
 
     def _measure(self, watched: _Watched) -> Result:
         empty = watched.memory_mb()
         began = time.monotonic()
-        self._load.wait_for_hosts(self._hosts)
+        self._wait_for_hosts()
         registered = time.monotonic() - began
         self._say(f"{self._hosts} hosts registered in {registered:.1f} s.")
         time.sleep(5.0)
@@ -187,6 +189,11 @@ class _Measurement:
             memory_mb=watched.memory_mb(),
         )
 
+    def _wait_for_hosts(self) -> None:
+        """By what they heard themselves: to ask for a list of thousands again and again would be a load of its own."""
+        while any(name not in self._known for name in self._names):
+            time.sleep(1.0)
+
     def _share(self, watched: _Watched, act: Callable[[], None], units: float) -> Cpu:
         before = watched.cpu()
         act()
@@ -211,8 +218,8 @@ class _Measurement:
 
     def _hear(self, lines: Iterator[str]) -> None:
         for line in lines:
-            guest, _, at = line.partition(" ")
-            self._running[guest] = float(at)
+            name, _, at = line.partition(" ")
+            self._known[name] = float(at)
 
     def _claims(self) -> dict[float, float]:
         """How many claims have taken up to so many seconds, of all APIs."""

@@ -21,7 +21,11 @@ OWN_PORTS = (OWNER, "network:dhcp")
 
 
 def ensure(tx: Tx, network: NetworkRow) -> None:
-    """One port with an address of each IPv4 subnet with DHCP, where the network has any subnet with DHCP."""
+    """One port with an address of each IPv4 subnet with DHCP, where the network has any subnet with DHCP.
+
+    Hosts with guests on the network look again.
+    """
+    wake_hosts(tx, network.id)
     subnets = [subnet for subnet in subnet_store.of_networks(tx, [network.id]) if subnet.enable_dhcp]
     port = port_store.metadata_port(tx, network.id)
     if not subnets:
@@ -36,6 +40,12 @@ def ensure(tx: Tx, network: NetworkRow) -> None:
         address_store.release(tx, port.id, subnet_id)
     for subnet_id in set(wanted) - held:
         _take_any(tx, wanted[subnet_id], port)
+
+
+def wake_hosts(tx: Tx, network_id: str) -> None:
+    """What their guests are told of the network is another now."""
+    for host in port_store.hosts_of_network(tx, network_id):
+        tx.wake(f"host:{host}")
 
 
 def drop(tx: Tx, port: PortRow) -> None:

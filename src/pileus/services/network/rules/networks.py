@@ -83,6 +83,7 @@ def update_network(tx: Tx, caller: Caller, network: NetworkRow, body: NetworkUpd
             _unshare(tx, network)
         common.share(tx, network.id, "network", network.project_id, "access_as_shared", body.shared is True)
     tx.wake("network")
+    metadata.wake_hosts(tx, network.id)
     return common.change(tx, tables.networks, network, values)
 
 

@@ -14,6 +14,7 @@ from pileus.core.errors import BadRequest, Conflict, NotFound
 from pileus.services.network import addresses, protocols, tables
 from pileus.services.network.rules import access, quotas
 from pileus.services.network.store import common, nouns
+from pileus.services.network.store import ports as port_store
 from pileus.services.network.store import security_groups as store
 from pileus.services.network.types.common import given
 from pileus.services.network.types.rows import (
@@ -107,6 +108,8 @@ def update_security_group(
             code="SecurityGroupInUse",
         )
     tx.wake("network")
+    for host in port_store.hosts_of_group(tx, group.id):
+        tx.wake(f"host:{host}")
     return common.change(tx, tables.security_groups, group, values)
 
 

@@ -27,6 +27,22 @@ def of_network(tx: Tx, network_id: str) -> list[PortRow]:
     return tx.rows(PortRow, sa.select(ports).where(ports.c.network_id == network_id))
 
 
+def hosts_of_network(tx: Tx, network_id: str) -> list[str]:
+    """Where guests have ports on it."""
+    mine = (ports.c.network_id == network_id) & (ports.c.binding_host != "")
+    return tx.scalars(sa.select(ports.c.binding_host).where(mine).distinct())
+
+
+def hosts_of_group(tx: Tx, group_id: str) -> list[str]:
+    """Where guests have ports with the security group."""
+    statement = (
+        sa.select(ports.c.binding_host)
+        .join(port_security_groups, port_security_groups.c.port_id == ports.c.id)
+        .where(port_security_groups.c.security_group_id == group_id, ports.c.binding_host != "")
+    )
+    return tx.scalars(statement.distinct())
+
+
 _OF_DEVICES = sa.select(ports).where(among(ports.c.device_id)).order_by(ports.c.created_at, ports.c.id)
 
 
