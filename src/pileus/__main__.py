@@ -413,16 +413,17 @@ def _sim(given: argparse.Namespace) -> int:
 
     say = (lambda _: None) if given.json else (lambda line: print(line, flush=True))
     wish = many.Wish(_numbers(given.curve) or [given.hosts], given.guests, given.clients, given.api, given.keep)
-    rows = []
+    table = ""
     for found in many.run(_state_dir(given), wish, say):
-        rows.append(many.line(found))
+        table += many.line(found) + "\n"
         if given.json:
             sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         elif not given.curve:
             for name, value in msgspec.structs.asdict(found).items():
                 sys.stdout.write(f"{name:18} {value:.2f}\n" if isinstance(value, float) else f"{name:18} {value}\n")
-    if given.curve and not given.json:
-        sys.stdout.write("\n".join([many.heading(), *rows]) + "\n")
+        else:
+            sys.stdout.write(f"{many.heading()}\n{table}")
+        sys.stdout.flush()
     return 0
 
 
