@@ -112,6 +112,7 @@ def parser() -> Parser:
     sim.add_argument(
         "--api", action="append", default=[], metavar="URL", help="another `pileus api` that is to be used too"
     )
+    sim.add_argument("--idle", type=float, default=60.0, metavar="S", help="how long idle hosts are watched (60 s)")
     sim.add_argument("--keep", action="store_true", help="leave hosts and servers in the cloud")
     sim.add_argument("--json", action="store_true", help="the numbers as JSON")
 
@@ -412,7 +413,8 @@ def _sim(given: argparse.Namespace) -> int:
     from pileus.operate import many
 
     say = (lambda _: None) if given.json else (lambda line: print(line, flush=True))
-    wish = many.Wish(_numbers(given.curve) or [given.hosts], given.guests, given.clients, given.api, given.keep)
+    curve = _numbers(given.curve) or [given.hosts]
+    wish = many.Wish(curve, given.guests, given.clients, given.idle, given.api, given.keep)
     table = ""
     for found in many.run(_state_dir(given), wish, say):
         table += many.line(found) + "\n"

@@ -6,6 +6,7 @@ For measuring the control plane. Faults are simulated by `sim`, whose hosts run 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -158,7 +159,14 @@ def main(token: str, prefix: str, count: int, urls: Sequence[str]) -> None:
         sys.stdout.write(f"{name} {time.monotonic():.4f}\n")
         sys.stdout.flush()
 
-    uvloop.run(Swarm(urls, token, names, on_known=known).run())
+    async def run() -> None:
+        """It ends with the process that wanted it, however that ends."""
+        parent, hosts = os.getppid(), asyncio.create_task(Swarm(urls, token, names, on_known=known).run())
+        while os.getppid() == parent:
+            await asyncio.wait([hosts], timeout=1.0)
+        hosts.cancel()
+
+    uvloop.run(run())
 
 
 if __name__ == "__main__":

@@ -34,8 +34,6 @@ from pileus.services.compute.rules import hosts as rules
 
 PREFIX = f"{NAME}-"
 TOKEN = "a simulated host's token"
-IDLE = 60.0
-"""Seconds over which idle hosts are watched: each asks twice and reports once."""
 BUCKET = re.compile(r'^pileus_claim_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
 
@@ -46,6 +44,8 @@ class Wish(msgspec.Struct):
     """One measurement for each number."""
     servers: int
     clients: int
+    idle: float = 60.0
+    """Seconds over which idle hosts are watched: in 60 each asks twice and reports once."""
     more: Sequence[str] = ()
     """URLs of further `pileus api`, which hosts and clients use too."""
     keep: bool = False
@@ -149,8 +149,8 @@ class _Measurement:
         self._wait_for_hosts()
         registered = time.monotonic() - began
         self._say(f"{self._hosts} hosts registered in {registered:.1f} s.")
-        time.sleep(5.0)
-        idle, connections = self._share(watched, lambda: time.sleep(IDLE), IDLE), watched.connections()
+        seconds = self._wish.idle
+        idle, connections = self._share(watched, lambda: time.sleep(seconds), seconds), watched.connections()
         grown = (watched.memory_mb() - empty) * 1000 / self._hosts
         self._say(f"Idle: {idle.plane:.2f} cores, {idle.database:.2f} of the database, {connections} connections.")
         asyncio.run(self._load.prepare(self._wish.servers))
