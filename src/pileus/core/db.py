@@ -112,12 +112,7 @@ class Tx:
 
         Asked first, it stands before a reading transaction's snapshot: many requests need no more than it.
         """
-        cursor = self._connection.connection.cursor()
-        try:
-            cursor.execute(sql)
-            row = cursor.fetchone()
-        finally:
-            cursor.close()
+        row = _quickly(self._connection, sql)
         return row[0] if row else None
 
     def scalars(self, statement: Executable) -> list[Any]:
@@ -177,6 +172,19 @@ class Tx:
         self.topics[topic] = None
 
 
+def _quickly(connection: Connection, sql: str) -> Any:
+    """The first row of a fixed statement, past all that SQLAlchemy does but its errors. Raises DBAPIError."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql)
+        return cursor.fetchone() if cursor.description else None
+    except connection.dialect.loaded_dbapi.Error:
+        connection.exec_driver_sql(sql)  # fails again, and says whether the connection is gone
+        raise
+    finally:
+        cursor.close()
+
+
 def _plain(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(values, msgspec.Struct):
         return {name: getattr(values, name) for name in values.__struct_fields__}
@@ -231,8 +239,11 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._writer = threading.Lock()
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 16, "pool_timeout": 30}
+        # drivers begin no transaction by themselves: read() and write() do
         if self.is_sqlite:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
+        else:
+            options["connect_args"] = {"autocommit": True}
         self.engine: Engine = sa.create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -244,30 +255,22 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         with self.engine.connect() as connection:
-            begin = None
-            if self.is_sqlite:
-                connection.connection.cursor().execute("BEGIN")
-            else:
-                # each of BEGIN and ROLLBACK takes a round trip: not before it is needed
-                connection.execution_options(isolation_level="AUTOCOMMIT")
-                begin = partial(connection.connection.cursor().execute, _BEGIN_READING)
             try:
-                yield Tx(connection, False, begin)
-            except BaseException:
+                yield self._begun(connection, False, "BEGIN" if self.is_sqlite else _BEGIN_READING)
+            except DBAPIError:
                 connection.rollback()
                 raise
-            # not by ROLLBACK, after which psycopg forgets all prepared statements: each would be planned anew
-            connection.commit()
+            finally:
+                # whatever happened nothing was written, and a rollback would make psycopg forget what it has prepared
+                connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """One transaction that commits at the end of the block and rolls back on any exception."""
         tx = None
         with self._one_writer(), self.engine.connect() as connection:
-            if self.is_sqlite:
-                connection.connection.cursor().execute("BEGIN IMMEDIATE")
             try:
-                tx = Tx(connection, writable=True)
+                tx = self._begun(connection, True, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
                 yield tx
             except BaseException:
                 connection.rollback()
@@ -275,6 +278,13 @@ class Database:
             connection.commit()
         if tx.topics and self.waker is not None:
             self.waker.signal(tx.topics)
+
+    def _begun(self, connection: Connection, writable: bool, begin: str) -> Tx:
+        """On PostgreSQL it begins at its first statement: each of BEGIN and COMMIT takes a round trip."""
+        if self.is_sqlite:
+            _quickly(connection, begin)
+            return Tx(connection, writable)
+        return Tx(connection, writable, partial(_quickly, connection, begin))
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
@@ -286,7 +296,8 @@ class Database:
             yield
 
     def create_tables(self) -> None:
-        metadata.create_all(self.engine)
+        with self.write() as tx:
+            metadata.create_all(tx.connection)
 
     def close(self) -> None:
         self.engine.dispose()
