@@ -1,6 +1,7 @@
 """Transactions: a reader sees one moment and writes nothing; connections that died are replaced."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pileus.core import db as core
 from pileus.core.db import Database
+from pileus.core.errors import NotFound
 from tests.support.postgres import DATABASES, new_url
 
 COUNT = sa.text("SELECT count(*) FROM thing")
@@ -55,15 +57,67 @@ def test_a_reader_writes_nothing(tmp_path: Path) -> None:
     found.close()
 
 
+def test_what_is_prepared_outlives_its_transaction(tmp_path: Path) -> None:
+    """PostgreSQL plans a statement that comes often once, unless its connection is told to forget it."""
+    found = Database(new_url("postgresql", tmp_path), pool_size=1)
+    for _ in range(20):
+        with suppress(NotFound), found.read() as tx:
+            assert tx.scalar(sa.text("SELECT 1")) == 1
+            raise NotFound("as a request is refused")
+    with found.read() as tx:
+        assert tx.scalar(sa.text("SELECT count(*) FROM pg_prepared_statements")) > 0
+    found.close()
+
+
+def test_what_asks_nothing_begins_nothing(tmp_path: Path) -> None:
+    found = Database(new_url("postgresql", tmp_path), pool_size=1)
+    for transaction in (found.read, found.write):
+        with transaction() as tx:
+            state = "SELECT now() = statement_timestamp()"
+            assert tx.quick_scalar("SELECT 1") == 1
+            assert tx.quick_scalar(state), "outside of a transaction each statement has its own"
+            assert tx.scalar(sa.text("SELECT 1")) == 1
+            assert not tx.quick_scalar(state)
+    found.close()
+
+
+def test_a_writer_that_fails_leaves_nothing(db: Database) -> None:
+    with suppress(NotFound), db.write() as writer:
+        writer.execute(INSERT)
+        raise NotFound("as a request is refused")
+    with db.read() as reader:
+        assert reader.scalar(COUNT) == 0
+
+
+def test_a_connection_that_died_unnoticed_is_told_by_its_error(tmp_path: Path) -> None:
+    """So that the request is done again, with another one."""
+    url = new_url("postgresql", tmp_path)
+    found, other = Database(url, pool_size=1), Database(url)
+    for transaction in (found.read, found.write):
+        for ask in (lambda tx: tx.quick_scalar("SELECT 1"), lambda tx: tx.scalar(sa.text("SELECT 1"))):
+            with transaction() as tx:
+                assert ask(tx) == 1
+            _end_all_others(other)
+            with pytest.raises(DBAPIError) as failed, transaction() as tx:
+                ask(tx)
+            assert core.is_transient(failed.value)
+    found.close()
+    other.close()
+
+
+def _end_all_others(db: Database) -> None:
+    with db.write() as tx:
+        mine = "datname = current_database() AND pid <> pg_backend_pid()"
+        assert tx.scalar(sa.text(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {mine}"))
+
+
 def test_a_connection_that_died_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "_FRESH", 0.0)
     url = new_url("postgresql", tmp_path)
     found, other = Database(url), Database(url)
     with found.read() as tx:
         assert tx.scalar(sa.text("SELECT 1")) == 1
-    with other.write() as tx:
-        mine = "datname = current_database() AND pid <> pg_backend_pid()"
-        assert tx.scalar(sa.text(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {mine}"))
+    _end_all_others(other)
     for _ in range(2):
         with found.read() as tx:
             assert tx.scalar(sa.text("SELECT 1")) == 1

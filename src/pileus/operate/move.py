@@ -161,6 +161,7 @@ def _empty(target: Database) -> None:
     """What a move that failed had made is gone again."""
     try:
         cloud.services()
-        metadata.drop_all(target.engine)
+        with target.write() as tx:
+            metadata.drop_all(tx.connection)
     except SQLAlchemyError:
         pass  # it went away in the middle of the move: what it has of ours is named at the next try
