@@ -1,10 +1,12 @@
 """Tokens: their claims come back as they were, and what changes is seen at once."""
 
 import base64
+import json
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,16 +14,18 @@ from hypothesis import strategies as st
 
 from pileus.core.certificates import thumbprint
 from pileus.core.config import Settings
-from pileus.core.db import Database
+from pileus.core.db import Database, Tx
 from pileus.core.errors import Unauthorized
 from pileus.services.identity import passwords
 from pileus.services.identity.bootstrap import bootstrap
 from pileus.services.identity.rules import login, packing, tokens
 from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.totp import codes
-from pileus.services.identity.store import rows, users
+from pileus.services.identity.store import endpoint_filter, federation, projects, rows, users
 from pileus.services.identity.store import tokens as store
 from pileus.services.identity.types.credentials import AccessRuleRow
+from pileus.services.identity.types.federation import IdentityProviderRow, Membership, ServiceProviderRow
+from pileus.services.identity.types.projects import DomainRow
 from pileus.services.identity.types.tokens import (
     Auth,
     Claims,
@@ -30,7 +34,10 @@ from pileus.services.identity.types.tokens import (
     Identity,
     PasswordMethod,
     PasswordUser,
+    ProjectRef,
+    ScopeWish,
 )
+from pileus.services.identity.types.users import GroupRow
 from tests.support.postgres import DATABASES, new_url
 
 ids = st.one_of(
@@ -170,3 +177,60 @@ def test_one_time_passwords_are_those_of_rfc_6238() -> None:
     assert codes(secret, 1111111109)[0] == "081804"
     assert codes(secret, 59 + 30)[1] == "287082"
     assert codes("not base32!", 59) == []
+
+
+def shown(db: Database) -> Any:
+    """What the administrator's new token for the first project shows."""
+    user = PasswordUser(name="admin", domain=DomainRef(name="Default"), password="secret")
+    scope = ScopeWish(project=ProjectRef(name="admin", domain=DomainRef(id="default")))
+    given = Auth(Identity(["password"], password=PasswordMethod(user)), scope)
+    return json.loads(login.log_in(db, Settings(), given, True)[1])["token"]
+
+
+def test_what_sign_ons_share_is_seen_by_the_next_as_another_process_changed_it(db: Database) -> None:
+    before = shown(db)
+    assert len(before["catalog"][0]["endpoints"]) == 3
+    other = Database(db.url)
+
+    def change(act: Callable[[Tx], object]) -> None:
+        with other.write() as tx:
+            act(tx)
+
+    def domain(tx: Tx) -> DomainRow:
+        found = projects.domain(tx, "default")
+        assert found is not None
+        return found
+
+    change(lambda tx: rows.update(tx, domain(tx), {"enabled": False}))
+    with pytest.raises(Unauthorized):
+        shown(db)
+    change(lambda tx: rows.update(tx, domain(tx), {"enabled": True, "name": "Other"}))
+    with pytest.raises(Unauthorized):
+        shown(db)
+    change(lambda tx: rows.update(tx, domain(tx), {"name": "Default"}))
+    endpoint = before["catalog"][0]["endpoints"][0]["id"]
+    change(lambda tx: endpoint_filter.tie(tx, "endpoint_id", endpoint, before["project"]["id"]))
+    assert [each["id"] for each in shown(db)["catalog"][0]["endpoints"]] == [endpoint]
+    change(lambda tx: endpoint_filter.untie(tx, "endpoint_id", endpoint, before["project"]["id"]))
+    sister = ServiceProviderRow("sister", "http://sister/auth", "http://sister/sp", True, None, "ss:mem:")
+    change(lambda tx: rows.insert(tx, sister))
+    after = shown(db)
+    assert [each["id"] for each in after["service_providers"]] == ["sister"]
+    assert after["catalog"] == before["catalog"]
+    other.close()
+
+
+def test_a_token_ends_with_the_first_membership_that_lasts_for_a_time(db: Database) -> None:
+    token = log_in(db)
+    with db.read() as tx:
+        assert tokens.session_of(tx, token).until is None
+    with db.write() as tx:
+        admin = users.by_name(tx, "default", "admin")
+        assert admin is not None
+        rows.insert(tx, GroupRow("group", "g", "default", "", {}))
+        rows.insert(tx, IdentityProviderRow("idp", "default", True, None, 60))
+        federation.keep_membership(tx, Membership(admin.id, "group", "idp", tx.now, tx.now + timedelta(hours=1)))
+    with db.read() as tx:
+        until = tokens.session_of(tx, token).until
+        assert until is not None
+        assert until > tx.now

@@ -11,10 +11,10 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Forbidden, NotFound
 from pileus.services.identity.rules import resources
-from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import assignments as store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
 from pileus.services.identity.types.roles import Assignment, RoleRow
 from pileus.services.identity.types.users import GroupRow, UserRow

@@ -10,9 +10,9 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx, new_hex_id
 from pileus.core.errors import BadRequest, Forbidden
 from pileus.services.identity.rules import resources
-from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import catalog as store
 from pileus.services.identity.store import rows
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.types.catalog import (
     EndpointCreate,
     EndpointRow,

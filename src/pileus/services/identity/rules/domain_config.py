@@ -13,9 +13,9 @@ from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, Forbidden, NotFound
 from pileus.services.identity.rules import sealing
-from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.store import directory as directory_store
 from pileus.services.identity.store import domain_config as store
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.domain_config import GROUPS, SECRET, Config, driver_of
 from pileus.services.identity.types.projects import DomainRow

@@ -20,6 +20,7 @@ from pileus.services.identity.drivers import driver_for
 from pileus.services.identity.rules import compliance, factors, tokens, totp
 from pileus.services.identity.rules.domain_config import options_of
 from pileus.services.identity.rules.factors import Receipt
+from pileus.services.identity.rules.targets import DEFAULT_DOMAIN
 from pileus.services.identity.rules.tokens import Session
 from pileus.services.identity.store import compliance as compliance_store
 from pileus.services.identity.store import credentials as credential_store
@@ -83,22 +84,38 @@ def log_in(
 
     Raises Unauthorized (its kind MoreProofNeeded where one proof is not enough for this user), BadRequest, Forbidden.
     """
+    admission: Admission | None = None
     with db.read() as tx:
         before = factors.read(tx, receipt) if receipt else None
         proofs = [_proof(db, tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
         barred = not _may_enter(tx, settings, proofs)
+        if not barred and _is_one_user(proofs, before) and all(map(_is_right_already, proofs)):
+            admission = _admission(tx, settings, auth, proofs, before, with_catalog)
+    if admission is not None:
+        return _let_in(db, admission)
     if any(proof.elsewhere for proof in proofs):
         _ask_elsewhere(proofs)
         with db.read() as tx:
             barred = not _may_enter(tx, settings, proofs)
     matched = [passwords.verify(proof.known, proof.secret) for proof in proofs if proof.secret is not None]
-    users_named = {proof.user.id if proof.user else "" for proof in proofs} | ({before.user_id} if before else set())
     wrong = not all(matched) or any(proof.wrong for proof in proofs)
-    if barred or wrong or len(users_named) != 1 or "" in users_named:
+    if barred or wrong or not _is_one_user(proofs, before):
         if any(proof.method in GUESSABLE for proof in proofs):
             compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
     return _admitted(db, settings, auth, proofs, before, with_catalog)
+
+
+def _is_one_user(proofs: Sequence[Proof], before: Receipt | None) -> bool:
+    named = {proof.user.id if proof.user else "" for proof in proofs} | ({before.user_id} if before else set())
+    return len(named) == 1 and "" not in named
+
+
+def _is_right_already(proof: Proof) -> bool:
+    """Whether nothing is left to compare that takes its time."""
+    if proof.wrong or proof.elsewhere is not None:
+        return False
+    return proof.secret is None or passwords.is_random(proof.known, proof.secret)
 
 
 def _ask_elsewhere(proofs: Sequence[Proof]) -> None:
@@ -121,26 +138,43 @@ def _admitted(
     db: Database, settings: Settings, auth: Auth, proofs: Sequence[Proof], before: Receipt | None, with_catalog: bool
 ) -> tuple[str, bytes]:
     """What somebody gets who has proved who they are."""
-    trust: TrustRow | None = None
-    more: factors.MoreProofNeeded | None = None
-    text, document = "", b""
     with db.read() as tx:
-        user, domain = _still_there(tx, settings, proofs, before)
-        methods = _methods(proofs, before)
-        if not factors.enough(user, methods):
-            more = factors.more_needed(tx, user, domain, methods)
-        else:
-            claims, trust = _claims(tx, settings, auth, proofs, methods)
-            text, session = tokens.issue(tx, claims)
-            document = tokens.document(tx, session, with_catalog)
-        marks = _marks(tx, user, proofs, trust, is_complete=more is None)
-    if marks:
+        admission = _admission(tx, settings, auth, proofs, before, with_catalog)
+    return _let_in(db, admission)
+
+
+class Admission(msgspec.Struct, kw_only=True):
+    """What somebody gets who has proved who they are, or `more` that is asked of them; and what is written down first."""
+
+    text: str = ""
+    document: bytes = b""
+    more: factors.MoreProofNeeded | None = None
+    marks: list[Callable[[Tx], None]]
+
+
+def _admission(
+    tx: Tx, settings: Settings, auth: Auth, proofs: Sequence[Proof], before: Receipt | None, with_catalog: bool
+) -> Admission:
+    user, domain = _still_there(tx, settings, proofs, before)
+    methods = _methods(proofs, before)
+    if not factors.enough(user, methods):
+        more = factors.more_needed(tx, user, domain, methods)
+        return Admission(more=more, marks=_marks(tx, user, proofs, None, is_complete=False))
+    claims, trust = _claims(tx, settings, auth, proofs, methods)
+    text, session = tokens.issue(tx, claims)
+    document = tokens.document(tx, session, with_catalog)
+    return Admission(text=text, document=document, marks=_marks(tx, user, proofs, trust, is_complete=True))
+
+
+def _let_in(db: Database, admission: Admission) -> tuple[str, bytes]:
+    """Raises MoreProofNeeded; Unauthorized for what somebody else has used up meanwhile."""
+    if admission.marks:
         with db.write() as tx:
-            for mark in marks:
+            for mark in admission.marks:
                 mark(tx)
-    if more is not None:
-        raise more
-    return text, document
+    if admission.more is not None:
+        raise admission.more
+    return admission.text, admission.document
 
 
 def _marks(
@@ -248,7 +282,7 @@ def _user(tx: Tx, wanted: UserRef) -> UserRow | None:
 def _may_enter(tx: Tx, settings: Settings, proofs: Sequence[Proof]) -> bool:
     """Whether the user may log in, if the proofs are right. Asks the database the same for a user that is not there."""
     user = proofs[0].user
-    domain = projects.domain(tx, user.domain_id if user else "")
+    domain = projects.domain(tx, user.domain_id if user else DEFAULT_DOMAIN)
     locked = compliance.is_locked(tx, settings, user) and any(proof.method in GUESSABLE for proof in proofs)
     if user is None or domain is None or locked:
         return False

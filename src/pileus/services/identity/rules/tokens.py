@@ -24,13 +24,13 @@ from pileus.core.errors import NotFound, Unauthorized
 from pileus.services.identity.rules import assignments
 from pileus.services.identity.rules.access_rules import permission
 from pileus.services.identity.rules.catalog import catalog
-from pileus.services.identity.rules.kept import kept
 from pileus.services.identity.rules.packing import packed, unpacked
 from pileus.services.identity.store import credentials as credential_store
 from pileus.services.identity.store import federation as federation_store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
 from pileus.services.identity.store import tokens as store
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.types.credentials import AccessRuleRow, ApplicationCredentialRow, TrustRow
 from pileus.services.identity.types.federation import IdentityProviderRow
 from pileus.services.identity.types.oauth1 import AccessTokenRow
@@ -153,7 +153,7 @@ def fresh(
 def issue(tx: Tx, claims: Claims) -> tuple[str, Session]:
     """The token's text, and what it means. Raises Unauthorized where it would mean nothing."""
     mark = rows.mark(tx)
-    session = _session(tx, claims, mark)
+    session = _session(tx, claims, mark, claims.audit_ids[1:])
     text = box(tx).encrypt(packed(claims)).decode().rstrip("=")
     _keep(tx, text, session)
     return text, session
@@ -172,7 +172,8 @@ def session_of(tx: Tx, text: str, allow_expired: bool = False) -> Session:
     mark = rows.mark(tx)
     session = _sessions.get(text)
     if session is None or session.mark != mark or (session.until is not None and session.until <= tx.now):
-        session = _session(tx, _read(tx, text), mark)
+        claims = _read(tx, text)
+        session = _session(tx, claims, mark, claims.audit_ids)
         _keep(tx, text, session)
     end = time_of(session.claims.expires_at) + (GRACE if allow_expired else timedelta())
     if end <= tx.now:
@@ -195,9 +196,10 @@ def _read(tx: Tx, text: str) -> Claims:
         raise Unauthorized(_NOT_VALID) from None
 
 
-def _session(tx: Tx, claims: Claims, mark: str) -> Session:
+def _session(tx: Tx, claims: Claims, mark: str, revocable: Sequence[str]) -> Session:
+    """`revocable` are those of its audit ids that others can know already."""
     user, user_domain = _user(tx, claims)
-    if any(store.is_revoked(tx, audit_id) for audit_id in claims.audit_ids):
+    if store.is_any_revoked(tx, revocable):
         raise Unauthorized(_NOT_VALID)
     trust = _trust(tx, claims)
     subject_id = trust.trustor_user_id if trust else claims.user_id

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.core.db import Tx
+from pileus.services.identity.store import rows
 from pileus.services.identity.tables import failed_logins, old_passwords, used_codes, users
 
 _f = failed_logins.c
@@ -23,7 +24,7 @@ _FAILURES = sa.select(failed_logins).where(_f.user_id == sa.bindparam("user_id")
 
 
 def failures(tx: Tx, user_id: str) -> Failures | None:
-    return tx.row(Failures, _FAILURES, {"user_id": user_id})
+    return rows.once(tx, (Failures, user_id), lambda: tx.row(Failures, _FAILURES, {"user_id": user_id}))
 
 
 def add_failure(tx: Tx, user_id: str, most: int, forgotten_before: datetime) -> None:

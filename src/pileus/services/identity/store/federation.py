@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pileus.core.db import Tx, matches
 from pileus.services.identity.store import rows
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.tables import (
     directory_entries,
     expiring_memberships,
@@ -67,7 +68,7 @@ def ready(tx: Tx, name: str) -> list[ProtocolRow]:
 
 
 def enabled_service_providers(tx: Tx) -> list[ServiceProviderRow]:
-    return rows.where(tx, ServiceProviderRow, service_providers.c.enabled)
+    return kept(tx, "service providers", lambda tx: rows.where(tx, ServiceProviderRow, service_providers.c.enabled))
 
 
 def keep_signing_key(tx: Tx, row: SigningKeyRow) -> bool:
@@ -160,10 +161,17 @@ def memberships_of(tx: Tx, user_id: str, provider_id: str | None = None) -> list
 
 
 def next_end(tx: Tx, user_id: str) -> datetime | None:
+    """When the first of them ends."""
+    if not kept(tx, "memberships end", _some_end):
+        return None
     c = expiring_memberships.c
     ends = sa.select(sa.func.min(c.expires_at)).where((c.user_id == user_id) & (c.expires_at > tx.now))
     found: datetime | None = tx.scalar(ends)
     return found
+
+
+def _some_end(tx: Tx) -> bool:
+    return bool(tx.scalar(sa.select(sa.exists(sa.select(expiring_memberships)))))
 
 
 def keep_membership(tx: Tx, membership: Membership) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
 from pileus.core.db import Tx, matches
 from pileus.services.identity.store import rows
+from pileus.services.identity.store.kept import kept
 from pileus.services.identity.tables import project_tags, projects
 from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
@@ -18,7 +19,8 @@ def lineage(tx: Tx, project_id: str) -> list[ProjectRow]:
     found: list[ProjectRow] = []
     above: str | None = project_id
     while above is not None:
-        row = rows.find(tx, ProjectRow, above)
+        is_domain = bool(found) and above == found[0].domain_id
+        row = domain(tx, above) if is_domain else rows.find(tx, ProjectRow, above)
         if row is None:
             break
         found.append(row)
@@ -37,19 +39,35 @@ def descendants(tx: Tx, project_id: str) -> list[ProjectRow]:
     return tx.rows(ProjectRow, sa.select(*columns).order_by(tree.c.depth, tree.c.name))
 
 
+_NAMED = sa.select(projects).where(projects.c.name == sa.bindparam("name"))
+_IN_DOMAIN = _NAMED.where(projects.c.domain_id == sa.bindparam("domain_id"))
+_DOMAIN_NAMED = _NAMED.where(projects.c.is_domain)
+
+
 def by_name(tx: Tx, domain_id: str, name: str) -> ProjectRow | None:
-    return tx.row(
-        ProjectRow, sa.select(projects).where((projects.c.domain_id == domain_id) & (projects.c.name == name))
-    )
+    return tx.row(ProjectRow, _IN_DOMAIN, {"domain_id": domain_id, "name": name})
 
 
 def domain_by_name(tx: Tx, name: str) -> DomainRow | None:
-    return tx.row(DomainRow, sa.select(projects).where(projects.c.is_domain & (projects.c.name == name)))
+    return _kept_domain(tx, ("name", name), lambda: tx.row(DomainRow, _DOMAIN_NAMED, {"name": name}))
 
 
 def domain(tx: Tx, domain_id: str) -> DomainRow | None:
-    found = rows.find(tx, DomainRow, domain_id)
+    found = _kept_domain(tx, ("id", domain_id), lambda: rows.find(tx, DomainRow, domain_id))
     return found if found is not None and found.is_domain else None
+
+
+def _kept_domain(tx: Tx, key: tuple[str, str], ask: Callable[[], DomainRow | None]) -> DomainRow | None:
+    """Each sign-on asks for a domain or two: those that are there are remembered, until identity changes."""
+    if tx.writable:
+        return ask()
+    known: dict[tuple[str, str], DomainRow] = kept(tx, "domains", lambda _: {})
+    if key not in known:
+        found = ask()
+        if found is None:
+            return None
+        known[key] = found
+    return known[key]
 
 
 def tags_of(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from pileus.services.identity import tables
 from pileus.services.identity.types.base import Pairs, Row
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 _MARK = str(sa.select(tables.revision.c.mark))
 _NO = frozenset({"0", "false", "f", "no", "n", "off"})
 
@@ -41,20 +42,22 @@ def is_touched(tx: Tx) -> bool:
     return bool(tx.memo.get("identity touched"))
 
 
-def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
-    """A reading transaction sees one moment, so it asks for each row once."""
+def once(tx: Tx, key: object, ask: Callable[[], T]) -> T:
+    """A reading transaction sees one moment, so it asks for each thing once."""
     if tx.writable:
-        return _found(tx, kind, row_id)
-    key = (kind, row_id)
+        return ask()
     if key not in tx.memo:
-        tx.memo[key] = _found(tx, kind, row_id)
-    known: R | None = tx.memo[key]
+        tx.memo[key] = ask()
+    known: T = tx.memo[key]
     return known
 
 
-def _found(tx: Tx, kind: type[R], row_id: str) -> R | None:
-    found = tx.execute(_by_id(kind), {"row_id": row_id}).first()
-    return None if found is None else kind(*found)
+def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
+    def ask() -> R | None:
+        found = tx.execute(_by_id(kind), {"row_id": row_id}).first()
+        return None if found is None else kind(*found)
+
+    return once(tx, (kind, row_id), ask)
 
 
 @cache

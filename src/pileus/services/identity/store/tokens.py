@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
-from pileus.core.db import Tx
+from pileus.core.db import Tx, among
 from pileus.services.identity.store import rows
 from pileus.services.identity.tables import revoked_tokens, token_keys
 
@@ -44,8 +45,11 @@ def revoke(tx: Tx, audit_id: str, expires_at: datetime) -> None:
     tx.upsert(revoked_tokens, {"audit_id": audit_id}, {"revoked_at": tx.now, "expires_at": expires_at})
 
 
-def is_revoked(tx: Tx, audit_id: str) -> bool:
-    return bool(tx.scalar(sa.select(revoked_tokens.c.audit_id).where(revoked_tokens.c.audit_id == audit_id)))
+_REVOKED = sa.select(revoked_tokens.c.audit_id).where(among(revoked_tokens.c.audit_id))
+
+
+def is_any_revoked(tx: Tx, audit_ids: Sequence[str]) -> bool:
+    return bool(audit_ids) and tx.execute(_REVOKED, {"ids": list(audit_ids)}).first() is not None
 
 
 def revocations(tx: Tx, since: datetime | None) -> list[Revoked]:

@@ -15,9 +15,11 @@ from pileus.services.identity.tables import expiring_memberships, groups, member
 from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.users import UserRow
 
+_NAMED = sa.select(users).where(users.c.domain_id == sa.bindparam("domain_id"), users.c.name == sa.bindparam("name"))
+
 
 def by_name(tx: Tx, domain_id: str, name: str) -> UserRow | None:
-    return tx.row(UserRow, sa.select(users).where((users.c.domain_id == domain_id) & (users.c.name == name)))
+    return tx.row(UserRow, _NAMED, {"domain_id": domain_id, "name": name})
 
 
 def in_group(group_id: str, now: datetime) -> sa.ColumnElement[bool]:
