@@ -16,7 +16,6 @@ What is not named is free, and so is every property whose name matches nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -97,10 +96,10 @@ class Protections:
         if not self.allows(operation, caller, name):
             raise Forbidden(f"Property '{name[:255]}' is protected: you may not {operation} it.")
 
-    def readable(self, caller: Caller, properties: Mapping[str, str]) -> dict[str, str]:
+    def readable(self, caller: Caller, properties: dict[str, str]) -> dict[str, str]:
         """Those that the caller may see."""
         if not self._rules.protections:
-            return dict(properties)
+            return properties
         return {name: value for name, value in properties.items() if self.allows("read", caller, name)}
 
     def injected(self, caller: Caller) -> dict[str, str]:

@@ -54,7 +54,7 @@ RESERVED_PREFIX = "os_glance_"
 """Properties that are the service's own."""
 
 
-class ImageRow(msgspec.Struct, kw_only=True, gc=False):
+class ImageRow(msgspec.Struct, gc=False):
     """An image. `properties`, `tags` and `locations` are rows of their own tables."""
 
     id: str
@@ -126,19 +126,9 @@ class Plan(msgspec.Struct, frozen=True):
 def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, Any]:
     """The image as the API shows it: its properties lie beside its attributes. `in_order` brings stores into their order."""
     path = f"/v2/images/{image.id}"
-
-    def stores(*statuses: str) -> str:
-        names = {each.store for each in image.locations if each.status in statuses}
-        return ",".join(in_order(names) if len(names) > 1 else names)
-
-    importing = {}
-    if image.imported:
-        importing["os_glance_importing_to_stores"] = stores(WAITING, REQUIRED)
-        importing["os_glance_failed_import"] = stores(FAILED)
     return {
         **image.properties,
-        **importing,
-        **({"stores": stores(ACTIVE)} if image.locations else {}),
+        **(_where(image, in_order) if image.imported or image.locations else {}),
         "id": image.id,
         "name": image.name,
         "status": image.status,
@@ -162,3 +152,17 @@ def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) 
         "file": f"{path}/file",
         "schema": "/v2/schemas/image",
     }
+
+
+def _where(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, str]:
+    """The names of the stores that its data is in, and that an import still brings it to or could not."""
+
+    def stores(*statuses: str) -> str:
+        names = {each.store for each in image.locations if each.status in statuses}
+        return ",".join(in_order(names) if len(names) > 1 else names)
+
+    found = {"stores": stores(ACTIVE)} if image.locations else {}
+    if image.imported:
+        found["os_glance_importing_to_stores"] = stores(WAITING, REQUIRED)
+        found["os_glance_failed_import"] = stores(FAILED)
+    return found
