@@ -309,7 +309,7 @@ _encoder = msgspec.json.Encoder(enc_hook=_unusual)
 def seconds(at: datetime | None) -> str | None:
     """2026-11-20T22:56:17Z, as compute and image write times."""
     # strftime takes five times as long, and lists are full of times
-    return None if at is None else f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return None if at is None else f"{(at.replace(tzinfo=None) if at.tzinfo else at).isoformat(timespec='seconds')}Z"
 
 
 def micros(at: datetime | None) -> str | None:
