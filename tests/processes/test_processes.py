@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -36,6 +37,33 @@ def test_what_one_process_commits_the_others_know(cloud: Processes) -> None:
         assert gone.status_code == 204
         for url in (cloud.first, cloud.second):
             assert cloud.call("GET", url, "/compute/v2.1/servers", other).status_code == 401
+
+
+def test_a_role_that_one_process_takes_is_gone_at_the_next_request_to_another(cloud: Processes) -> None:
+    v3 = "/identity/v3"
+    with two_apis(cloud):
+        admin = cloud.token(cloud.first)
+
+        def call(method: str, path: str, url: str = cloud.first, **more: Any) -> Any:
+            answer = cloud.call(method, url, v3 + path, admin, **more)
+            assert answer.status_code < 300, answer.text
+            return answer.json() if answer.content else None
+
+        user = call("POST", "/users", json={"user": {"name": "now-and-then", "password": "secret"}})["user"]["id"]
+        project = call("GET", "/projects?name=admin")["projects"][0]["id"]
+        role = call("GET", "/roles?name=member")["roles"][0]["id"]
+        grant = f"/projects/{project}/users/{user}/roles/{role}"
+        identity = {"methods": ["password"], "password": {"user": {"id": user, "password": "secret"}}}
+        wish = {"auth": {"identity": identity, "scope": {"project": {"id": project}}}}
+        for url, elsewhere in ((cloud.first, cloud.second), (cloud.second, cloud.first)) * 3:
+            assert cloud.call("POST", elsewhere, f"{v3}/auth/tokens", "", json=wish).status_code == 401
+            call("PUT", grant, url)
+            made = cloud.call("POST", elsewhere, f"{v3}/auth/tokens", "", json=wish)
+            assert made.status_code == 201, made.text
+            token = made.headers["x-subject-token"]
+            assert cloud.call("GET", elsewhere, "/compute/v2.1/servers", token).status_code == 200
+            call("DELETE", grant, url)
+            assert cloud.call("GET", elsewhere, "/compute/v2.1/servers", token).status_code == 401
 
 
 def test_an_api_process_that_dies_is_started_again_and_the_port_answers(cloud: Processes) -> None:
