@@ -1,19 +1,15 @@
 """The numbers of the first guest: how quick the API is, how small the processes are.
 
-usage: python bench/first_guest.py [--json OUT]
+usage: python -m bench.first_guest [--json OUT]
 
 Starts clouds of its own with simulated hosts, in temporary directories. Each figure is given as p50 and p99 over a
 connection that is kept open, with the CPU time that the cloud's processes used for one operation.
 """
 
 import argparse
-import http.client
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,87 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-import yaml
+from bench.cloud import Body, Client, Cloud
 
 from pileus.services.identity import passwords
-
-Body = dict[str, Any]
-
-
-class Cloud:
-    """`pileus up --sim` in a directory of its own; `options` are more of the command's."""
-
-    def __init__(self, port: int, *options: str) -> None:
-        self.options = options
-        self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-bench-"))
-        self.state_dir.rmdir()
-        self.port = port
-        self.token = ""
-        self.answered_after = self.ready_after = 0.0
-
-    def pileus(self, *arguments: str) -> None:
-        home = {"HOME": tempfile.gettempdir()}
-        command = [sys.executable, "-m", "pileus", arguments[0], "--state-dir", str(self.state_dir), *arguments[1:]]
-        subprocess.run(command, check=True, env=os.environ | home, stdout=subprocess.DEVNULL)
-
-    def __enter__(self) -> "Cloud":
-        began = time.perf_counter()
-        starting = threading.Thread(target=self.pileus, args=("up", "--sim", "--port", str(self.port), *self.options))
-        starting.start()
-        while not self._answers():
-            time.sleep(0.005)
-        self.answered_after = time.perf_counter() - began
-        starting.join()
-        self.ready_after = time.perf_counter() - began
-        self.auth = yaml.safe_load((self.state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]["auth"]
-        return self
-
-    def _answers(self) -> bool:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            connection.request("GET", "/identity/v3")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-
-    def __exit__(self, *_: object) -> None:
-        self.pileus("down", "--purge")
-
-    def login_body(self) -> Body:
-        user = {"name": "admin", "domain": {"id": "default"}, "password": self.auth["password"]}
-        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-        return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-
-    def processes(self) -> list[psutil.Process]:
-        root = psutil.Process(json.loads((self.state_dir / "run" / "pileus.json").read_text())["pid"])
-        return [root, *root.children(recursive=True)]
-
-    def cpu(self) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in self.processes())
-
-
-class Client:
-    """One connection, kept open."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self._http = http.client.HTTPConnection("127.0.0.1", cloud.port)
-
-    def call(
-        self, method: str, path: str, body: Body | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        sent = {"X-Auth-Token": self.cloud.token, "Content-Type": "application/json", **headers}
-        self._http.request(method, path, json.dumps(body) if body is not None else None, sent)
-        answer = self._http.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-
-    def json(self, method: str, path: str, body: Body | None = None, **headers: str) -> Any:
-        status, _, raw = self.call(method, path, body, **headers)
-        if status >= 400:
-            raise RuntimeError(f"{method} {path}: {status} {raw[:300]!r}")
-        return json.loads(raw) if raw else None
-
 
 results: dict[str, Body] = {}
 
