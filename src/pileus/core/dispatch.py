@@ -575,7 +575,7 @@ async def _read(req: falcon.asgi.Request, limit: int) -> bytes:
     if not req.content_length and not req.get_header("transfer-encoding"):
         return b""
     chunks, size = [], 0
-    async for chunk in req.stream:
+    async for chunk in _chunks(req):
         size += len(chunk)
         if size > limit:
             raise errors.TooLarge(f"The request body has more than {limit} bytes.")
