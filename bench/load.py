@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.cloud import started
-from bench.openstack import Cloud, Session, Unexpected
 from bench.report import Report
+from bench.session import Cloud, Session, Unexpected
 from bench.users import Material, User, left, project
 from bench.watched import Processes, database_mb, slope
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from bench.openstack import Cloud, Session, Unexpected, log_in
+from bench.session import Cloud, Session, Unexpected, log_in
 
 WAIT = 120.0
 """Seconds within which a server must be ACTIVE, or gone."""

@@ -1,9 +1,12 @@
 """What one client sends too slowly or too much of is its own trouble."""
 
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -11,11 +14,14 @@ import uvicorn
 from pileus.core import connection
 
 
-async def hello(scope: object, receive: object, send: "uvicorn._types.ASGISendCallable") -> None:
-    await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")], "trailers": False}
-    )
-    await send({"type": "http.response.body", "body": b"hi", "more_body": False})
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """As many bytes as x-size says, else "hi"; with x-wait after the whole body."""
+    asked = dict(scope["headers"])
+    size = int(asked.get(b"x-size", b"2"))
+    while b"x-wait" in asked and (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+    await send({"type": "http.response.body", "body": b"hi" + bytes(size - 2)})
 
 
 @pytest.fixture
@@ -91,3 +97,88 @@ def test_a_head_that_never_ends_is_cut_off(address: tuple[str, int], monkeypatch
         time.sleep(0.6)  # longer than a head may take: between requests a connection may be quiet
         client.sendall(GET + b"\r\n")
         answer(client)
+
+
+@contextmanager
+def dripping(client: socket.socket) -> Iterator[None]:
+    """A byte now and then, for as long as the other side takes them."""
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.05):
+            try:
+                client.send(b"x")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def closed(client: socket.socket) -> bytes:
+    """What still came until the other side closed."""
+    found = b""
+    try:
+        while chunk := client.recv(65536):
+            found += chunk
+    except ConnectionResetError:
+        pass
+    return found
+
+
+POST = b"POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 100000\r\n"
+
+
+def test_a_body_that_drips_is_cut_off(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with socket.create_connection(address, timeout=20) as client, dripping(client):
+        client.sendall(POST + b"x-wait: yes\r\n\r\n")
+        assert closed(client).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_body_that_drips_after_the_answer_is_cut_off(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(POST + b"\r\n")
+        answer(client)
+        with dripping(client):
+            assert closed(client) == b""
+
+
+def test_a_body_within_the_limit_is_waited_for(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    monkeypatch.setattr(connection, "LEAST", 4)
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(POST.replace(b"100000", b"40") + b"x-wait: yes\r\n\r\n")
+        for _ in range(40):
+            client.sendall(b"x")
+            time.sleep(0.03)
+        answer(client)
+
+
+def test_an_answer_that_nobody_takes_is_cut_off(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 0.3)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(20)
+        client.connect(address)
+        client.sendall(GET + b"x-size: 30000000\r\n\r\n")
+        gone = select.poll()
+        gone.register(client, select.POLLRDHUP)
+        assert gone.poll(20_000), "the connection stays, though nobody reads"
+
+
+def test_what_begins_nothing_keeps_no_connection(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    with socket.create_connection(address, timeout=20) as client:
+        client.sendall(GET + b"\r\n")
+        answer(client)
+        client.sendall(b"\r\n")
+        assert client.recv(100) == b""
