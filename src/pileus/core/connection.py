@@ -25,12 +25,18 @@ PATIENCE = 60.0
 """Seconds between two looks at who keeps us waiting."""
 LEAST = 4096
 """Bytes that must come or go between two looks, while it is the client's turn to send or to take them."""
+MAX_WAITING = 16
+"""Requests that a client may send ahead of the answers: uvicorn makes each of them out at once, in a thousand times the memory."""
 LINGER_SECONDS = 2.0
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 """A peer that is gone without a word is noticed after two minutes, whatever waits for it."""
 
 
 class HeadTooLarge(Exception):
+    pass
+
+
+class TooManyAhead(Exception):
     pass
 
 
@@ -123,6 +129,8 @@ class Connection(HttpToolsProtocol):
         self._head, self._untold, self._head_open, self._body_open = 0, 0, False, True
         self._stop_waiting()
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_WAITING:
+            raise TooManyAhead
 
     def on_message_complete(self) -> None:
         self._body_open = False
@@ -131,6 +139,9 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         if self._head > MAX_HEAD:
             self._refuse_head()
+        elif len(self.pipeline) > MAX_WAITING:
+            self.pipeline.clear()
+            self._refuse("400 Bad Request", f"More than {MAX_WAITING} requests came ahead of their answers.\n")
         else:
             super().send_400_response(msg)
 
