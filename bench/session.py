@@ -129,3 +129,4 @@ class Session:
     def close(self) -> None:
         for connection in self._connections.values():
             connection.close()
+        self._connections.clear()

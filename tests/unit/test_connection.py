@@ -65,6 +65,13 @@ def test_several_requests_on_one_connection(address: tuple[str, int]) -> None:
     assert said.count(b"HTTP/1.1 200") == 3
 
 
+def test_too_many_requests_ahead_of_their_answers_are_refused(address: tuple[str, int]) -> None:
+    said = ask(address, GET + b"x-wait: yes\r\ncontent-length: 1\r\n\r\n1" + (GET + b"\r\n") * 1000)
+    assert b"HTTP/1.1 400 " in said
+    assert b"16 requests" in said
+    assert said.count(b"HTTP/1.1 200") <= 1
+
+
 @pytest.mark.parametrize("pieces", [1, 50])
 def test_a_head_that_is_too_large_is_refused(address: tuple[str, int], pieces: int) -> None:
     many = b"".join(b"x-%d: %s\r\n" % (number, b"v" * 1000) for number in range(100))
