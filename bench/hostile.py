@@ -219,10 +219,9 @@ def run(given: argparse.Namespace, environment: dict[str, str], processes: Proce
             stop.set()
             siege.join()
         if processes.known:
-            report.figure(f"descriptors of {kind.name} are back after", _back(processes, alone["files"]), "s")
-        for percent in ("p50", "p99"):
-            times = beside[f"{percent}_ms"] / alone[f"{percent}_ms"]
-            report.figure(f"{percent} beside {kind.count} {kind.name}, of alone", times, "times")
+            report.figure(f"{kind.name}: descriptors are back after", _back(processes, alone["files"]), "s")
+        for percent, told in (("p50_ms", "p50 beside them, of alone"), ("p99_ms", "p99 beside them, of alone")):
+            report.figure(f"{kind.name}: {told}", beside[percent] / alone[percent], "times")
     session.call("image", "DELETE", f"/images/{image['id']}")
     report.save()
     return 0

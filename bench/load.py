@@ -30,6 +30,8 @@ from bench.watched import Processes, database_mb, slope
 COMPOUND = ("server create -> ACTIVE", "server delete -> gone")
 """Several requests and waiting: told for themselves, but no part of what is said of requests."""
 
+STEADY = {"p50_ms": "p50", "p99_ms": "p99", "srv_ms": "CPU time"}
+
 
 class Done(NamedTuple):
     what: str
@@ -150,9 +152,10 @@ def judge(load: Load, report: Report, memory: dict[str, list[float]], length: fl
     """What a cloud promises: figures, and the problems that there were."""
     report.head("in all")
     minutes = [row for row in report.rows if row["section"] == "load"]
-    for percent in ("p50_ms", "p99_ms"):
-        first, last = (row[percent] or 0.0 for row in (minutes[0], minutes[-1]))
-        report.figure(f"{percent[:3]} of the last minute, of the first", last / first if first else 0.0, "times")
+    for column, name in STEADY.items():
+        first, last = (row.get(column) or 0.0 for row in (minutes[0], minutes[-1]))
+        if first:
+            report.figure(f"{name} of the last minute, of the first", last / first, "times")
     failures = sum(count for status, count in load.statuses.items() if status is not None and status >= 500)
     report.figure("answers with 5xx", failures, "")
     report.figure("errors", len(load.errors), "")

@@ -78,7 +78,7 @@ class Report:
     def figure(self, name: str, value: float, unit: str) -> None:
         """One number, which is no latency."""
         self.figures[name] = {"value": value, "unit": unit}
-        print(f"{name:44} {value:.2f} {unit}", flush=True)
+        print(f"{name:56} {value:.2f} {unit}".rstrip(), flush=True)
 
     def save(self) -> None:
         if self._file is None:

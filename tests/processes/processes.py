@@ -23,8 +23,8 @@ class Processes:
         self.engine = sa.create_engine(database)
         self.first, self.second = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
 
-    def up(self) -> None:
-        self.pileus.ok("up", "--sim", "--database", self.database, "--port", self.first.rsplit(":")[-1])
+    def up(self, *more: str) -> None:
+        self.pileus.ok("up", "--sim", "--database", self.database, "--port", self.first.rsplit(":")[-1], *more)
 
     @contextmanager
     def more(self, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
