@@ -220,6 +220,8 @@ def project(cloud: Cloud, administrator: Session, name: str, problems: list[str]
         credentials = log_in(name, PASSWORD, {"id": domain}, {"id": owner})
         yield Material(name, cloud, credentials, owner, flavor, boots, network, external)
     finally:
+        # a connection that was not used for minutes may have been ended
+        administrator.close()
         for each in reversed(undo):
             try:
                 each()
