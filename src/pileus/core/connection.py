@@ -40,7 +40,9 @@ class TooManyAhead(Exception):
     pass
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
+    """At whose turn it is."""
+
     request: int
     sending: bool
     """It is the client's turn: the body is not whole, and we would take more of it."""
@@ -49,6 +51,15 @@ class _Look(NamedTuple):
     """Bytes of answers that the client has not acknowledged."""
     taken: int
     """Those that it has, ever."""
+
+    def takes_too_little(self, before: Look) -> bool:
+        """Of what was pending then."""
+        return before.pending > self.taken - before.taken < LEAST
+
+    def sends_too_little(self, before: Look) -> bool:
+        """Of a body that was open then."""
+        same = before.sending and self.sending and before.request == self.request
+        return same and self.received - before.received < LEAST
 
 
 class Connection(HttpToolsProtocol):
@@ -62,7 +73,7 @@ class Connection(HttpToolsProtocol):
     _refused = False
     _timer: asyncio.TimerHandle | None = None
     _watch: asyncio.TimerHandle | None = None
-    _last: _Look | None = None
+    _last: Look | None = None
     _requests = 0
     _received = 0
     _body_open = False
@@ -170,17 +181,16 @@ class Connection(HttpToolsProtocol):
         self._watch = self.loop.call_later(PATIENCE, self._look, peer)
         if before is None:
             return
-        same_body = before.sending and now.sending and before.request == now.request
-        if before.pending > now.taken - before.taken < LEAST:
+        if now.takes_too_little(before):
             self._cut_off(peer)
-        elif same_body and now.received - before.received < LEAST:
+        elif now.sends_too_little(before):
             self._refuse_body()
 
-    def _seen(self, peer: socket.socket) -> _Look:
+    def _seen(self, peer: socket.socket) -> Look:
         pending, taken = _output(peer)
         open_to_more = self._body_open and not self._refused and not self.flow.read_paused
         sending = open_to_more and not self.cycle.waiting_for_100_continue
-        return _Look(self._requests, sending, self._received, pending, taken)
+        return Look(self._requests, sending, self._received, pending, taken)
 
     def _cut_off(self, peer: socket.socket) -> None:
         """At once, with what is still to be sent; also for a thread that sends a file by a descriptor of its own."""
