@@ -123,7 +123,8 @@ def started(kind: str, processes: int = 2) -> Iterator[Started]:
         cloud = stack.enter_context(Cloud(free_port(), "--database", database, "--config", str(config)))
         more = stack.enter_context(api(cloud, database, port, processes))
         server = int((postgres.server() / "data" / "postmaster.pid").read_text().split()[0])
-        yield Started(_environment(cloud), [_main(cloud), more, server], database)
+        own = {"OS_AUTH_URL": f"http://127.0.0.1:{port}/identity/v3"}
+        yield Started(_environment(cloud) | own, [_main(cloud), more, server], database)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import select
 import ssl
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -12,7 +13,7 @@ Note = Callable[[str, float, int | None], None]
 """Told of each request: its name, its seconds, its status (None: no answer came)."""
 TYPES = {"block-storage": ("block-storage", "volumev3", "volume")}
 """Other names of a service's type in catalogs."""
-ROOTS = {"network": "/v2.0", "image": "/v2"}
+ROOTS = {"identity": "/v3", "network": "/v2.0", "image": "/v2"}
 """What follows the endpoint in the catalog."""
 VERSIONS = {"compute": "2.90", "placement": "1.38"}
 
@@ -67,7 +68,7 @@ class Session:
         self.endpoints = self._endpoints(found["token"]["catalog"])
 
     def _endpoints(self, catalog: list[dict[str, Any]]) -> dict[str, str]:
-        found = {"identity": self.cloud.auth_url}
+        found: dict[str, str] = {}
         for service in catalog:
             kind = next((name for name, types in TYPES.items() if service["type"] in types), service["type"])
             for each in service["endpoints"]:
@@ -116,6 +117,10 @@ class Session:
         return answer.headers, json.loads(text) if text and is_json else None
 
     def _connection(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
+        kept = self._connections.get(netloc)
+        if kept is not None and kept.sock is not None and select.select([kept.sock], [], [], 0)[0]:
+            # the other side has ended it, as it may when nothing was asked for a while
+            kept.close()
         if netloc not in self._connections:
             if scheme == "https":
                 made: http.client.HTTPConnection = http.client.HTTPSConnection(

@@ -159,15 +159,19 @@ def test_a_body_that_drips_after_the_answer_is_cut_off(
             assert closed(client) == b""
 
 
-def test_a_body_within_the_limit_is_waited_for(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 0.3)
-    monkeypatch.setattr(connection, "LEAST", 4)
-    with socket.create_connection(address, timeout=20) as client:
-        client.sendall(POST.replace(b"100000", b"40") + b"x-wait: yes\r\n\r\n")
-        for _ in range(40):
-            client.sendall(b"x")
-            time.sleep(0.03)
-        answer(client)
+def test_who_is_too_slow() -> None:
+    before = connection.Look(request=1, sending=True, received=1000, pending=0, taken=0)
+    least = 1000 + connection.LEAST
+    assert before._replace(received=least - 1).sends_too_little(before)
+    assert not before._replace(received=least).sends_too_little(before)
+    assert not before._replace(sending=False).sends_too_little(before), "we are busy, or the body is whole"
+    assert not before._replace(request=2).sends_too_little(before), "another body"
+    assert not before.takes_too_little(before), "nothing is to be taken"
+    before = before._replace(pending=100_000)
+    assert before._replace(taken=connection.LEAST - 1).takes_too_little(before)
+    assert not before._replace(taken=connection.LEAST).takes_too_little(before)
+    before = before._replace(pending=10)
+    assert not before._replace(taken=10).takes_too_little(before), "all that there was"
 
 
 def test_an_answer_that_nobody_takes_is_cut_off(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

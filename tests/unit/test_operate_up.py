@@ -149,6 +149,14 @@ def test_up_again_is_up_and_other_options_are_refused(pileus: Command) -> None:
 
 
 @pytest.mark.slow
+def test_up_before_what_stands_in_front_of_it(pileus: Command, tmp_path: Path) -> None:
+    config = tmp_path / "pileus.toml"
+    config.write_text(f'public_url = "http://127.0.0.1:{free_port()}"\n')
+    pileus.ok("up", "--sim", "--port", str(free_port()), "--config", str(config))
+    assert "simulated" in pileus.ok("status")
+
+
+@pytest.mark.slow
 def test_killed_and_up_again(pileus: Command) -> None:
     port = str(free_port())
     pileus.ok("up", "--sim", "--port", port)
