@@ -13,11 +13,8 @@ from pileus.operate.many import Result
 ROOT = Path(__file__).parents[2]
 
 
-ROWS = [
-    row.split(" | ")
-    for row in re.findall(r"^\| (.+) \|$", (ROOT / "SPECIFICATION.md").read_text(), re.M)
-    if not row.startswith("promise | ")
-]
+TABLES = re.findall(r"^\| promise \|.*\n\|[-|]+\n((?:\|.*\n)+)", (ROOT / "SPECIFICATION.md").read_text(), re.M)
+ROWS = [row.strip("|\n ").split(" | ") for table in TABLES for row in table.splitlines()]
 """Promise, limit, what was measured, and `command` or, where the command tells several figures, `command`: figure."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import time
@@ -64,9 +63,6 @@ class Server(uvicorn.Server):
         # What has been made until now stays for good: to look through it again and again stops all requests for 0.1 s.
         gc.collect()
         gc.freeze()
-        # Each client that only waits has a descriptor; the usual 1,024 are soon used up, and then nobody is let in.
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         try:
             await super().serve(sockets)
         finally:
