@@ -35,50 +35,61 @@ def _run(*command: str) -> None:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
 
 
-@cache
+class Server:
+    """A cluster of its own; the data survive a stop, however rude."""
+
+    def __init__(self, *options: str, rules: str = "") -> None:
+        """`rules`: lines for pg_hba.conf."""
+        self.directory = Path(tempfile.mkdtemp(prefix="pileus-postgres-"))
+        if os.getuid() == 0:
+            shutil.chown(self.directory, "postgres")
+        self._programs, self._data = PROGRAMS[-1], str(self.directory / "data")
+        initdb = f"{self._programs}/initdb"
+        _run(initdb, "-D", self._data, "-A", "trust", "-U", "pileus", "-E", "UTF8", "--no-locale", "--no-sync")
+        with (self.directory / "data/pg_hba.conf").open("a") as file:
+            file.write(rules)
+        here = ("-c", f"unix_socket_directories={self.directory}", "-c", "fsync=off", "-c", "max_connections=200")
+        self._options = " ".join([*here, *options])
+        self.start()
+
+    def start(self) -> None:
+        self._control("-l", f"{self.directory}/log", "-w", "-o", self._options, "start")
+
+    def stop(self, mode: str) -> None:
+        """fast: connections are told; immediate: as by a crash."""
+        self._control("-m", mode, "-w", "stop")
+
+    def close(self) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _control(self, *words: str) -> None:
+        _run(f"{self._programs}/pg_ctl", "-D", self._data, *words)
+
+
 def server() -> Path:
     """The directory with the server's socket; the server is started by the first call and ends with this process."""
-    directory = _made()
-    _start(directory)
-    atexit.register(_stop, directory)
-    return directory
+    return shared().directory
+
+
+@cache
+def shared() -> Server:
+    made = Server("-c", "listen_addresses=")
+    atexit.register(made.close)
+    return made
 
 
 @contextmanager
 def on_the_wire(address: str, network: str) -> Iterator[str]:
     """The URL of an empty database on a server that listens at an address, to be reached with a password."""
-    directory = _made()
-    with (directory / "data/pg_hba.conf").open("a") as rules:
-        rules.write(f"host all all {network} scram-sha-256\n")
-    _start(directory, address)
+    made = Server("-c", f"listen_addresses={address}", rules=f"host all all {network} scram-sha-256\n")
     try:
-        with psycopg.connect(f"host={directory} user=pileus dbname=postgres", autocommit=True) as connection:
+        with psycopg.connect(f"host={made.directory} user=pileus dbname=postgres", autocommit=True) as connection:
             connection.execute("ALTER USER pileus PASSWORD 'of the wire'")
             connection.execute("CREATE DATABASE cloud")
         yield f"postgresql+psycopg://pileus:of%20the%20wire@{address}/cloud"
     finally:
-        _stop(directory)
-
-
-def _made() -> Path:
-    """A directory with a server's data in it."""
-    directory = Path(tempfile.mkdtemp(prefix="pileus-postgres-"))
-    if os.getuid() == 0:
-        shutil.chown(directory, "postgres")
-    how = ("-A", "trust", "-U", "pileus", "-E", "UTF8", "--no-locale", "--no-sync")
-    _run(f"{PROGRAMS[-1]}/initdb", "-D", f"{directory}/data", *how)
-    return directory
-
-
-def _start(directory: Path, listen: str = "") -> None:
-    places = f"-c listen_addresses={listen} -c unix_socket_directories={directory}"
-    options = f"{places} -c fsync=off -c max_connections=200"
-    _run(f"{PROGRAMS[-1]}/pg_ctl", "-D", f"{directory}/data", "-l", f"{directory}/log", "-w", "-o", options, "start")
-
-
-def _stop(directory: Path) -> None:
-    _run(f"{PROGRAMS[-1]}/pg_ctl", "-D", f"{directory}/data", "-m", "immediate", "stop")
-    shutil.rmtree(directory, ignore_errors=True)
+        made.close()
 
 
 def new_database(like: str | None = None) -> str:

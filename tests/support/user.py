@@ -1,4 +1,4 @@
-"""A client of a whole cloud: the administrator whom STATE/clouds.yaml names, and the shortest way to a few resources."""
+"""A client of a whole cloud: the administrator whom STATE/clouds.yaml names or another, and the shortest way to a few resources."""
 
 import ssl
 from pathlib import Path
@@ -11,11 +11,14 @@ from tests.support.command import until
 
 
 class User:
-    """`url`: not that of clouds.yaml, but of what stands in front, whose authority is in the file `trusted`."""
+    """`url`: not that of clouds.yaml, but of what stands in front, whose authority is in the file `trusted`.
 
-    def __init__(self, state_dir: Path, url: str = "", trusted: Path | None = None) -> None:
+    `who`: what differs from the administrator's entry: username, password, project_name.
+    """
+
+    def __init__(self, state_dir: Path, url: str = "", trusted: Path | None = None, **who: str) -> None:
         cloud = yaml.safe_load((state_dir / "clouds.yaml").read_text())["clouds"]["pileus"]
-        entry = cloud["auth"]
+        entry = cloud["auth"] | who
         self.root = url or entry["auth_url"].removesuffix("/identity/v3")
         self.trusted = ssl.create_default_context(cafile=trusted or cloud.get("cacert"))
         self.http = httpx.Client(base_url=self.root, timeout=60, verify=self.trusted)
@@ -30,11 +33,11 @@ class User:
 
     def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
         """`path` begins with the service: /compute/servers, /network/ports, /image/images."""
-        service, _, rest = path.lstrip("/").partition("/")
-        prefix = {"compute": "/compute/v2.1", "network": "/network/v2.0", "image": "/image/v2"}.get(
-            service, f"/{service}"
-        )
-        return self.http.request(method, f"{prefix}/{rest}", json=json)
+        return self.http.request(method, url_of(path), json=json)
+
+    def send(self, path: str, data: bytes) -> httpx.Response:
+        """An image's data."""
+        return self.http.put(url_of(path), content=data, headers={"Content-Type": "application/octet-stream"})
 
     def get(self, path: str) -> Any:
         answer = self.call("GET", path)
@@ -51,8 +54,7 @@ class User:
         """A small one, ACTIVE."""
         wish = {"name": "tiny", "disk_format": "raw", "container_format": "bare"}
         image = self.http.post("/image/v2/images", json=wish).json()
-        octets = {"Content-Type": "application/octet-stream"}
-        answer = self.http.put(f"/image/v2/images/{image['id']}/file", content=b"\0" * 65536, headers=octets)
+        answer = self.send(f"/image/images/{image['id']}/file", b"\0" * 65536)
         assert answer.status_code == 204, answer.text
         return str(image["id"])
 
@@ -100,3 +102,9 @@ class User:
     def hosts_up(self, count: int = 1) -> bool:
         found = self.get("/compute/os-hypervisors/detail")["hypervisors"]
         return [host["state"] for host in found] == ["up"] * count
+
+
+def url_of(path: str) -> str:
+    service, _, rest = path.lstrip("/").partition("/")
+    prefix = {"compute": "/compute/v2.1", "network": "/network/v2.0", "image": "/image/v2"}.get(service, f"/{service}")
+    return f"{prefix}/{rest}"
