@@ -16,7 +16,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import Executable, Select
 from sqlalchemy.types import TypeDecorator
@@ -221,6 +222,26 @@ def is_transient(error: DBAPIError) -> bool:
     return code in ("40001", "40P01") or error.connection_invalidated
 
 
+class Uncertain(DBAPIError):
+    """The connection was lost while a commit was under way: it has happened or not, and must not be tried again unseen."""
+
+
+_AWAY = frozenset({None, "53300", "57P01", "57P02", "57P03"})
+"""SQLSTATEs of a PostgreSQL that has no connection to give, or ends, or starts; none: it could not be reached."""
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Whether the database could not be asked, rather than that it refused something."""
+    if isinstance(error, PoolTimeout | Uncertain):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    known = hasattr(error.orig, "sqlstate")
+    return error.connection_invalidated or (
+        known and isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", "") in _AWAY
+    )
+
+
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _GIVEN_UP = """
 SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
@@ -275,7 +296,7 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
+            self._commit(connection)
         if tx.topics and self.waker is not None:
             self.waker.signal(tx.topics)
 
@@ -285,6 +306,15 @@ class Database:
             _quickly(connection, begin)
             return Tx(connection, writable)
         return Tx(connection, writable, partial(_quickly, connection, begin))
+
+    def _commit(self, connection: Connection) -> None:
+        """Raises Uncertain where nobody can say whether it has happened."""
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            if is_away(error):
+                raise Uncertain(None, None, error.orig or error, hide_parameters=True) from error
+            raise
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:

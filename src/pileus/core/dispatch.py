@@ -14,13 +14,13 @@ from urllib.parse import quote
 import falcon
 import falcon.asgi
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from pileus.core import body as bodies
 from pileus.core import certificates, errors, metrics, sendfile
 from pileus.core.config import Settings
 from pileus.core.context import Caller
-from pileus.core.db import Database, Tx, is_reference_violation, is_transient, is_unique_violation
+from pileus.core.db import Database, Tx, Uncertain, is_away, is_reference_violation, is_transient, is_unique_violation
 from pileus.core.errors import Problem
 from pileus.core.http import MAX_BODY, Authenticator, Request, Response, Route, Service, Socket, Stream
 from pileus.core.rate import RateLimit
@@ -150,18 +150,12 @@ class App:
         answer = Answer("req-" + str(uuid.uuid4()))
         try:
             await self._try(service, by_method, req, parameters, answer)
-        except Problem as problem:
+        except Exception as error:
+            problem = _problem_of(error, req, answer.request_id)
             answer.payload, answer.kind = service.shape(problem, answer.request_id, answer.version)
             answer.status, answer.headers = problem.status, problem.headers
             if problem.status == 401 and service.www_authenticate:
                 answer.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
-        except Exception:
-            log.exception(
-                "a request failed", method=req.method, path=req.path, request_id=answer.request_id, service=service.name
-            )
-            failure = Problem(f"Pileus failed to answer. The log has the reason under {answer.request_id}.")
-            answer.payload, answer.kind = service.shape(failure, answer.request_id, answer.version)
-            answer.status, answer.headers = 500, {}
         _send(service, req, resp, answer)
         _note(service, req, answer, time.perf_counter() - began)
 
@@ -236,6 +230,21 @@ class Answer:
         self.headers: dict[str, str] = {}
         self.payload: Any = None
         self.kind = errors.JSON
+
+
+def _problem_of(error: Exception, req: falcon.asgi.Request, request_id: str) -> Problem:
+    """What the caller is told of it; what is not the caller's doing is logged."""
+    if isinstance(error, Problem):
+        return error
+    about = {"method": req.method, "path": req.path, "request_id": request_id}
+    if not isinstance(error, SQLAlchemyError) or not is_away(error):
+        log.error("a request failed", exc_info=error, **about)
+        return Problem(f"Pileus failed to answer. The log has the reason under {request_id}.")
+    log.warning("the database is away", reason=str(getattr(error, "orig", error)).strip(), **about)
+    words = "The database does not answer now; try again."
+    if isinstance(error, Uncertain):
+        words = "The database was lost while this was written, so it may be done or not: look before you try again."
+    return errors.ServiceUnavailable(words, headers={"Retry-After": "1"})
 
 
 def _send(service: Service, req: falcon.asgi.Request, resp: falcon.asgi.Response, answer: Answer) -> None:
