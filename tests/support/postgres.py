@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +60,8 @@ class Server:
         self._control("-m", mode, "-w", "stop")
 
     def close(self) -> None:
-        self.stop("immediate")
+        with suppress(RuntimeError):  # it may be stopped
+            self.stop("immediate")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _control(self, *words: str) -> None:
