@@ -168,6 +168,11 @@ class Tx:
         found: datetime = self.scalar(sa.select(sa.func.timezone("utc", sa.func.clock_timestamp())))
         return found
 
+    def hold(self, name: str) -> None:
+        """Until the end of the transaction, nobody else gets past this for the same name."""
+        if self.connection.dialect.name == "postgresql":  # SQLite has one writer
+            self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
     def wake(self, topic: str) -> None:
         """After commit, whoever waits for `topic` looks again."""
         self.topics[topic] = None
