@@ -1,5 +1,6 @@
 """Many at once on one small subnet: every address is given once, on both databases."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,6 +56,26 @@ def test_no_address_is_given_twice(db: Database) -> None:
         taken = list(pool.map(take, range(40)))
     assert sorted(a for a in taken if a and a.startswith("10.")) == sorted(f"10.0.0.{n}" for n in range(2, 31))
     assert taken.count("IpAddressGenerationFailure") == 40 - 29
+
+
+def test_no_project_gets_more_than_its_limit(db: Database) -> None:
+    with db.write() as tx:
+        quotas.update(tx, "p1", {"network": 3}, check_limit=False)
+        security_groups.default_group(tx, "p1")
+    ready = threading.Barrier(8)
+
+    def take(_: int) -> bool:
+        ready.wait(10)
+        with db.write() as tx:
+            try:
+                networks.create_network(tx, CALLER, NetworkCreate(name="n"))
+            except Conflict as full:
+                assert full.code == "OverQuota"
+                return False
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(16))) == 3
 
 
 def test_a_project_has_one_default_group(db: Database) -> None:

@@ -42,11 +42,15 @@ def used(tx: Tx, project_id: str, resource: str) -> int:
 
 
 def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
-    """Raises Conflict (OverQuota) where `more` of a noun would exceed the project's limit."""
+    """Raises Conflict (OverQuota) where `more` of a noun would exceed the project's limit.
+
+    Holds the project's noun until commit: two requests can't both take the last that is left.
+    """
     own = store.limit(tx, project_id, resource)
     limit = DEFAULTS[resource] if own is None else own
     if limit < 0:
         return
+    tx.hold(f"quota:{resource}:{project_id}")
     have = used(tx, project_id, resource)
     if have + more > limit:
         raise Conflict(
