@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from pileus.core import errors
-from pileus.core.db import Database, Tx
+from pileus.core.db import Database, Tx, is_away
 from pileus.core.dispatch import App
 from pileus.core.http import Service
+from pileus.core.paging import Page
+from pileus.services.compute.store import servers
 from tests.support import postgres
 from tests.support.api import make_app
 
@@ -78,3 +81,16 @@ def test_a_commit_whose_outcome_nobody_knows_is_not_tried_again(app: App) -> Non
     assert "may be done or not" in answer.json()["error"]["message"]
     assert calls == ["make"]
     assert call(app, "GET").json() == {"things": 0}
+
+
+def test_a_filter_is_not_blamed_for_it(server: postgres.Server) -> None:
+    db = Database(f"postgresql+psycopg://pileus@/postgres?host={server.directory}")
+    db.create_tables()
+    try:
+        with pytest.raises(DBAPIError) as found, db.read() as tx:
+            assert servers.list_servers(tx, [], Page(10)) == []
+            server.stop("fast")
+            servers.list_servers(tx, [], Page(10))
+        assert is_away(found.value)
+    finally:
+        db.close()

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql import Select
 
-from pileus.core.db import Tx, among, matches
+from pileus.core.db import Tx, among, is_away, matches
 from pileus.core.errors import BadRequest
 from pileus.core.paging import Page, Sort, paged
 from pileus.services.compute import states
@@ -333,6 +333,8 @@ def list_servers(tx: Tx, filters: Sequence[Filter], page: Page) -> list[ServerRo
     try:
         return _rows(tx, statement)
     except sa.exc.DBAPIError as error:
+        if is_away(error):
+            raise
         raise BadRequest(f"A filter is not a regular expression that can be read: {error.orig}") from None
 
 
