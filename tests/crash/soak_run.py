@@ -19,7 +19,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.crash.ledger import Attempt, Ledger, Violation
+from tests.crash.ledger import Ledger, Violation
 from tests.crash.soak_faults import Faults, SoakCloud, postgres_by_tcp
 from tests.crash.soak_rush import Rush
 from tests.crash.soak_tenant import LIMITS, Book, SoakMonkey, Tenant
@@ -45,16 +45,14 @@ class Soak:
         self.admin = User(cloud.pileus.state_dir)
         self.image, self.flavor = self.admin.image(), self.admin.flavor()
         self._share_image()
-        projects = [self._project(number) for number in range(max(1, clients // 2))]
+        projects = [self._project(number) for number in range(max(1, clients // 2) + 1)]
         self.ledgers = [Ledger(project) for project, _ in projects]
         self._who = [who for _, who in projects]
-        self.tenants = [self._tenant(number) for number in range(len(projects))]
+        self.tenants = [self._tenant(number) for number in range(len(projects) - 1)]
         self.networks = [tenant.network() for tenant in self.tenants]
         self.looks = 0
         self.monkeys = [self._monkey(number, clients) for number in range(clients)]
-        everything = Ledger(self.admin.project)
-        everything.attempts["images", "tiny"] = Attempt("made", self.image)
-        self.rush = Rush(self.admin, self._administrator(everything), self.image)
+        self.rush = Rush(self.admin, self._rushing(), self.image)
 
     def _share_image(self) -> None:
         patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
@@ -78,8 +76,11 @@ class Soak:
         urls = [self.cloud.first, self.cloud.second]
         return Tenant(self.cloud.pileus.state_dir, self._who[number], urls, self.ledgers[number], self.book)
 
-    def _administrator(self, ledger: Ledger) -> Tenant:
-        return Tenant(self.cloud.pileus.state_dir, {}, [self.cloud.first, self.cloud.second], ledger, self.book)
+    def _rushing(self) -> Tenant:
+        """The last project is the rush's, and has no limits."""
+        tenant = self._tenant(-1)
+        tenant.limits = {}
+        return tenant
 
     def _monkey(self, number: int, clients: int) -> SoakMonkey:
         of = number % len(self.tenants)
@@ -125,15 +126,16 @@ class Soak:
             monkey.user = self._tenant(number % len(self.tenants))  # tokens end
         self.tenants = [self._tenant(number) for number in range(len(self.tenants))]
         self.admin = User(self.cloud.pileus.state_dir)
-        self.rush.tenant = self._administrator(self.rush.tenant.ledger)
+        self.rush.tenant = self._rushing()
         began = time.monotonic()
         try:
             until(lambda: not self._unsettled(), SETTLES)
         except AssertionError:
             self.book.wrong(*self._unsettled())
         print(f"settled after {time.monotonic() - began:.1f} s", flush=True)
-        for tenant in (*self.tenants, self.rush.tenant):
+        for tenant in self.tenants:
             tenant.look_closely(self.admin)
+        self.rush.tenant.look(exact=True)
         self.book.wrong(*self.rush.judge(self.admin))
         seen: dict[tuple[str, str], str] = {}
         for ledger in self.ledgers:

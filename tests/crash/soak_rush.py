@@ -19,7 +19,7 @@ RESOURCE = "CUSTOM_SOAK_SLOT"
 
 
 class Rush:
-    """Of the administrator's project. The room is a resource that nobody else takes, spread over all hosts."""
+    """Of a project without limits. The room is a resource that nobody else takes, spread over all hosts."""
 
     def __init__(self, admin: User, tenant: Tenant, image: str) -> None:
         self.tenant, self._image = tenant, image
@@ -27,10 +27,11 @@ class Rush:
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._booting: list[Future[None]] = []
         limits = {"quota_set": {"instances": -1, "cores": -1, "ram": -1}}
-        assert admin.call("PUT", f"/compute/os-quota-sets/{admin.project}", limits).status_code == 200
+        assert admin.call("PUT", f"/compute/os-quota-sets/{tenant.project}", limits).status_code == 200
         self._make_room(admin)
-        self._flavor = str(admin.made("/compute/flavors", "flavor", name="slot", vcpus=1, ram=64, disk=0)["id"])
-        specs = {"extra_specs": {f"resources:{RESOURCE}": "1", "resources:VCPU": "0", "resources:MEMORY_MB": "0"}}
+        self._flavor = str(admin.made("/compute/flavors", "flavor", name="slot", vcpus=1, ram=64, disk=1)["id"])
+        nothing = {f"resources:{usual}": "0" for usual in ("VCPU", "MEMORY_MB", "DISK_GB")}
+        specs = {"extra_specs": {f"resources:{RESOURCE}": "1", **nothing}}
         assert admin.call("POST", f"/compute/flavors/{self._flavor}/os-extra_specs", specs).status_code == 200
 
     def _make_room(self, admin: User) -> None:
@@ -65,7 +66,7 @@ class Rush:
 
     def judge(self, admin: User) -> Iterator[Violation]:
         """When all has settled. Then they are deleted."""
-        servers = [each for each in self._servers(admin) if each["name"].startswith("rush-")]
+        servers = self._servers(admin)
         if not servers:
             return
         placed = [each for each in servers if each["OS-EXT-SRV-ATTR:host"]]
@@ -87,7 +88,9 @@ class Rush:
             yield Violation(f"{self._used(admin)} {RESOURCE} are used, by no server", "W20", "none")
 
     def _servers(self, admin: User) -> list[Any]:
-        return admin.get("/compute/servers/detail?limit=1000")["servers"]  # type: ignore[no-any-return]
+        return admin.get(f"/compute/servers/detail?all_tenants=1&project_id={self.tenant.project}&limit=1000")[
+            "servers"
+        ]  # type: ignore[no-any-return]
 
     def _used(self, admin: User) -> int:
         found = admin.get("/placement/resource_providers")["resource_providers"]

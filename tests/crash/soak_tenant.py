@@ -93,7 +93,7 @@ class Tenant(User):
 
     def __init__(self, state_dir: Path, who: dict[str, str], urls: list[str], ledger: Ledger, book: Book) -> None:
         super().__init__(state_dir, **who)
-        self._limits = LIMITS if who else {}
+        self.limits = LIMITS
         self._urls, self.ledger, self._book = urls, ledger, book
         self._dice = random.Random(ledger.project)
         self._failing_since: float | None = None
@@ -175,8 +175,8 @@ class Tenant(User):
             listed = self.get(path.format(project=self.project))["keypairs" if kind == "os-keypairs" else kind]
             own = [each for each in listed if not each.get("device_owner", "").startswith("network:")]
             self._book.wrong(*self.ledger.judge(kind, before, own, exact))
-            if len(listed) > self._limits.get(kind, len(listed)):
-                text = f"the project has {len(listed)} {kind}, and its limit is {self._limits[kind]}"
+            if len(listed) > self.limits.get(kind, len(listed)):
+                text = f"the project has {len(listed)} {kind}, and its limit is {self.limits[kind]}"
                 self._book.wrong(Violation(text, f"project {self.project}", "none"))
 
     def look_closely(self, admin: User) -> None:
