@@ -1,5 +1,6 @@
 """The agent's loop on a simulated host, with a control plane that the test holds in its hand."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from pileus.node import agent as agent_module
+from pileus.node import sim
 from pileus.node.agent import Agent
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
 from pileus.node.host import HostError, Seen
@@ -266,6 +268,31 @@ def test_a_host_that_cannot_be_looked_at_does_not_say_that_it_lives(
         assert time.monotonic() < deadline, "it goes on asking"
     hang.set()
     control.until(lambda: control.state("a") == ("running", 2))
+
+
+def test_a_full_disk_costs_what_is_done_meanwhile_and_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spec, and what was done of it, can't be kept: guests still go, and room comes by that."""
+    control, memory = bench.control, bench.directory / "guests"
+    bench.agent.stop()
+    bench.host = SimulatedHost(FACTS, bench.knobs, memory)
+    bench.agent = bench.make()
+    control.want(spec(id="a", generation=1), spec(id="b", generation=1))
+    control.until(lambda: control.state("b") == ("running", 1) and control.state("a") == ("running", 1))
+    write, save = sim._write, Ledger.save
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sim, "_write", full)
+    monkeypatch.setattr(Ledger, "save", full)
+    control.want(spec(id="a", generation=2, power="stopped"))
+    control.until(lambda: "No space left" in (control.guests["a"].fault or ""))
+    until(lambda: "b" not in bench.host.see(), what="b is gone")
+    monkeypatch.setattr(sim, "_write", write)
+    monkeypatch.setattr(Ledger, "save", save)
+    control.until(lambda: "b" in control.gone)
+    control.want(spec(id="a", generation=3, power="stopped"))
+    control.until(lambda: control.state("a") == ("stopped", 3))
 
 
 def asked_after(control: Control, seconds: float) -> int:

@@ -84,7 +84,9 @@ class Agent:
                 return
             except _AWAY as error:
                 log.log(30 if attempt == 0 else 10, "the control plane does not answer", reason=str(error))
-                self._stop.wait(RETRY[min(attempt, len(RETRY) - 1)])
+            except Exception:
+                log.exception("the spec could not be taken over whole")
+            self._stop.wait(RETRY[min(attempt, len(RETRY) - 1)])
 
     def _register(self) -> None:
         self.control.register(self.host.facts())
@@ -102,8 +104,8 @@ class Agent:
             return
         with self._lock:
             self.page.spec = spec
+            self._changed.set()  # also where it can't be kept: guests that go make room
             self.ledger.save(self.page)
-        self._changed.set()
 
     # act
 

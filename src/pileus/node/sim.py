@@ -257,10 +257,12 @@ class _Step:
         return self._host._guests.setdefault(self._guest.id, Guest())
 
     def __exit__(self, *_: object) -> None:
-        if self._verb != "remove":
-            self._host._keep(self._guest.id)
-        self._host._lock.release()
-        self._host._wake()
+        try:
+            if self._verb != "remove":
+                self._host._keep(self._guest.id)
+        finally:
+            self._host._lock.release()
+            self._host._wake()
 
 
 def kept_guests(memory: Path) -> dict[str, Kept]:
