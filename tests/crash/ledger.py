@@ -120,9 +120,10 @@ class Ledger:
         attempt = self.attempts.get((kind, name))
         if attempt is not None and attempt.id not in (None, id_):
             yield Violation(f"is there twice: one request has made it and {attempt.id}", where, attempt.request_id)
-        if (kind, id_) in self.entries:
-            return
         parent = shown.get("device_id") if str(shown.get("device_owner", "")).startswith("compute:") else None
+        if (kind, id_) in self.entries:
+            self.entries[kind, id_].parent = parent
+            return
         if attempt is None and parent is None:
             yield Violation("is there, and nobody has asked for it", where, "none")
         if attempt is not None:
