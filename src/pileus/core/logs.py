@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator, MutableMapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -25,6 +27,19 @@ def _hide(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableM
     return event
 
 
+class _Lossy(io.TextIOBase):
+    """Standard error without what can't be written: a full disk must not fail the work that the log tells of."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
 def configure(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[
@@ -36,12 +51,10 @@ def configure(level: int = logging.INFO) -> None:
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy())),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, stream=_Lossy(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
 def cap(log: Path) -> None:
