@@ -45,6 +45,7 @@ class SoakCloud(Processes):
         """`isolated`: the state directory may get a small disk of its own."""
         super().__init__(directory, database)
         self.pileus.state_dir.mkdir()
+        self._isolated = isolated
         if isolated:
             mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "tmpfs", str(self.pileus.state_dir)]
             subprocess.run(mount, check=True)
@@ -58,8 +59,8 @@ class SoakCloud(Processes):
         self.up()
         for name in ("api", "controller-1", "controller-2"):
             self.begin(name)
-        until(lambda: self.answers(self.second), 30, "the second API answers")
-        until(lambda: User(self.pileus.state_dir).hosts_up(HOSTS), 30, "the hosts are up")
+        until(lambda: self.answers(self.second), 90, "the second API answers")
+        until(lambda: User(self.pileus.state_dir).hosts_up(HOSTS), 90, "the hosts are up")
 
     def begin(self, name: str) -> None:
         words = ["api", "--port", self.second.rsplit(":")[-1], "--processes", "2"] if name == "api" else ["controller"]
@@ -107,6 +108,8 @@ class SoakCloud(Processes):
         for stack, _ in self._running.values():
             stack.close()
         super().close()
+        if self._isolated:
+            subprocess.run(["umount", str(self.pileus.state_dir)], check=True)
 
 
 class Faults:

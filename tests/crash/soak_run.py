@@ -30,7 +30,7 @@ ROUND = 60.0
 """Seconds of faults between two looks."""
 QUIET = 10.0
 """Seconds without faults in which latencies are measured, before the first round."""
-SETTLES = 60.0
+SETTLES = 90.0
 """Seconds in which everything must be as it should after the last fault."""
 RUSHES = 4
 """Every so many rounds is one with a rush."""
