@@ -247,11 +247,19 @@ def is_away(error: SQLAlchemyError) -> bool:
     )
 
 
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_GIVEN_UP = """
-SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
-       set_config('tcp_keepalives_count', '2', false), set_config('tcp_user_timeout', '4000', false)
+NOTICED: Mapping[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 4000,
+    "options": "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=2 -c tcp_user_timeout=4000",
+}
+"""What libpq is told so that both ends notice within some 4 s that the other is gone without a word.
+
+By default PostgreSQL takes two hours: for so long a machine whose power was cut would keep its locks.
 """
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _FRESH = 1.0
 """Seconds for which a connection that worked is taken to work still: to ask costs a round trip."""
 
@@ -269,12 +277,12 @@ class Database:
         if self.is_sqlite:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
         else:
-            options["connect_args"] = {"autocommit": True}
+            own = NOTICED.keys() - sa.make_url(url).query.keys()
+            options["connect_args"] = {"autocommit": True} | {name: NOTICED[name] for name in own}
         self.engine: Engine = sa.create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
         else:
-            event.listen(self.engine, "connect", _prepare_postgresql)
             event.listen(self.engine, "checkin", _note_return)
             event.listen(self.engine, "checkout", _must_be_alive)
 
@@ -343,12 +351,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-2000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    """A machine whose power was cut must not keep its locks for hours: the server gives its connections up after 4 s."""
-    connection.execute(_GIVEN_UP)
-    connection.commit()
 
 
 def _note_return(_connection: Any, record: ConnectionPoolEntry) -> None:

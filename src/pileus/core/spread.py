@@ -17,6 +17,7 @@ import sqlalchemy as sa
 import structlog
 from psycopg.conninfo import make_conninfo
 
+from pileus.core.db import NOTICED
 from pileus.core.watch import Watch
 
 log = structlog.get_logger("pileus.spread")
@@ -124,6 +125,6 @@ def _libpq(url: str) -> Iterator[tuple[str, Any]]:
         "password": parsed.password,
         "dbname": parsed.database,
     }
-    for name, value in {**named, **parsed.query}.items():
+    for name, value in {**NOTICED, **named, **parsed.query}.items():
         if value is not None:
             yield name, str(value)
