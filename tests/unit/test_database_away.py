@@ -1,8 +1,6 @@
 """A database that is away: callers are told so, and nothing is done twice."""
 
 import asyncio
-import os
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -18,7 +16,6 @@ from pileus.core.paging import Page
 from pileus.services.compute.store import servers
 from tests.support import postgres
 from tests.support.api import make_app
-from tests.support.command import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not postgres.available(), reason="PostgreSQL is not installed")]
 api = Service("toy", "/toy", errors.plain_shape)
@@ -84,23 +81,6 @@ def test_a_commit_whose_outcome_nobody_knows_is_not_tried_again(app: App) -> Non
     assert "may be done or not" in answer.json()["error"]["message"]
     assert calls == ["make"]
     assert call(app, "GET").json() == {"things": 0}
-
-
-def test_who_is_gone_without_a_word_is_noticed() -> None:
-    """Locks are not kept for a process whose machine is off: both ends of a connection ask whether the other is there."""
-    port = free_port()
-    server = postgres.Server("-c", "listen_addresses=127.0.0.1", "-c", f"port={port}")
-    db = Database(f"postgresql+psycopg://pileus@127.0.0.1:{port}/postgres")
-    try:
-        with db.read() as tx:
-            idle = tx.scalar(sa.text("SELECT current_setting('tcp_keepalives_idle')::int"))
-            ours = socket.socket(fileno=os.dup(tx.connection.connection.driver_connection.fileno()))  # type: ignore[union-attr]
-            with ours:
-                assert 0 < ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 10
-            assert 0 < idle <= 10
-    finally:
-        db.close()
-        server.close()
 
 
 def test_a_filter_is_not_blamed_for_it(server: postgres.Server) -> None:
