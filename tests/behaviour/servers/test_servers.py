@@ -442,6 +442,7 @@ def test_w13_a_floating_ip_is_free_when_its_server_is_gone_whatever_step_dies(cl
         floating = rows.floating_ip(
             outside, subnet, "172.24.4.5", port_id=port, fixed_ip_address="10.0.0.10", project_id=PROJECT
         )
+        tx.wake(f"host:{host.name}")
 
     def leads_to() -> str | None:
         with cloud.db.read() as tx:
