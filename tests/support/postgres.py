@@ -55,6 +55,14 @@ class Server:
     def start(self) -> None:
         self._control("-l", f"{self.directory}/log", "-w", "-o", self._options, "start")
 
+    def is_running(self) -> bool:
+        """Whether the server's first process lives."""
+        try:
+            os.kill(int((self.directory / "data/postmaster.pid").read_text().split()[0]), 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
+
     def stop(self, mode: str) -> None:
         """fast: connections are told; immediate: as by a crash."""
         self._control("-m", mode, "-w", "stop")

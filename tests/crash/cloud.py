@@ -1,0 +1,116 @@
+"""The cloud under test: `pileus up --sim` with a probe in each of its processes, and what a user has in it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from pileus.doctor import audit
+from pileus.doctor.findings import Finding
+from pileus.doctor.patient import Patient
+from pileus.operate import state
+from tests.crash.probe.crash_probe import LOOKING
+from tests.crash.steps import Control
+from tests.support import postgres
+from tests.support.command import Command, free_port, until
+from tests.support.user import User
+
+PATIENCE = 60.0
+
+
+class Cloud:
+    def __init__(self, directory: Path, database: str = "sqlite") -> None:
+        self.database = database
+        self.pileus = Command(directory / "home", directory / "state")
+        self.control = Control(directory / "control")
+        environment = self.pileus.environment
+        environment |= self.control.environment(self.state_dir, environment.get("PYTHONPATH", ""))
+        self.words = ["--sim", "--port", str(free_port())]
+        self.url = f"sqlite:///{self.state_dir}/pileus.db"
+        if database == "postgresql":
+            self.url = postgres.new_database()
+            environment["PILEUS_CRASH_POSTGRES"] = str(postgres.server() / "data")
+            self.words += ["--database", self.url]
+        self.up()
+        self.user, self.eye = User(self.state_dir), User(self.state_dir)
+        self.eye.http.headers["User-Agent"] = LOOKING
+        until(lambda: self.eye.hosts_up(1))
+        self.image, self.flavor = self.user.image(), self.user.flavor()
+        self.network = self.user.network()
+        self.public = self.user.public()
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """What the first server of a project makes for good is there then."""
+        server = self.user.server(self.image, self.flavor, self.network)["id"]
+        self.user.wait(server, "ACTIVE")
+        self.user.call("DELETE", f"/compute/servers/{server}")
+        until(lambda: self.user.gone(server))
+
+    @property
+    def state_dir(self) -> Path:
+        return self.pileus.state_dir
+
+    def up(self) -> None:
+        self.pileus.ok("up", *self.words)
+
+    def api(self) -> int | None:
+        """The serving process, if it lives."""
+        found = state.running(self.state_dir)
+        return found.pid if found else None
+
+    def revive(self) -> bool:
+        """Start again what does not come back by itself: the database and the serving process. Whether one was gone."""
+        was_gone = False
+        if self.database == "postgresql" and not postgres.is_running():
+            postgres.start()
+            was_gone = True
+        if self.api() is None:
+            self.up()
+            was_gone = True
+        return was_gone
+
+    def kill(self) -> None:
+        """The serving process; its agent goes with it."""
+        process = psutil.Process(self.api())
+        process.kill()
+        process.wait(10)
+
+    def looked(self, path: str) -> Any:
+        """The body of a GET, asked as often as it takes while something is away; None for 404."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                answer = self.eye.call("GET", path)
+                if answer.status_code in (200, 404):
+                    return answer.json() if answer.status_code == 200 else None
+                reason = answer.text
+            except httpx.TransportError as error:
+                reason = str(error)
+            assert time.monotonic() < deadline, f"GET {path}: {reason}"
+            self.revive()
+            time.sleep(0.05)
+
+    def audit(self) -> list[Finding]:
+        patient = Patient(self.state_dir)
+        try:
+            return audit.audit(patient)
+        finally:
+            patient.close()
+
+    def problems(self) -> list[str]:
+        """Lines of the logs that nobody should ever see."""
+        found = []
+        for name in ("pileus.log", "agent.log"):
+            file = self.state_dir / "log" / name
+            found += [line for line in file.read_text().splitlines() if "Traceback" in line] if file.exists() else []
+        return found
+
+    def close(self) -> None:
+        self.pileus("down", "--purge")
+        if self.database == "postgresql":
+            postgres.drop_database(self.url)

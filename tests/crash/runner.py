@@ -1,0 +1,222 @@
+"""Makes an operation stop at each of its steps, and compares what comes of it with the uninterrupted run."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import httpx
+import msgspec
+import psutil
+
+from tests.crash import world
+from tests.crash.cloud import Cloud
+from tests.crash.operations import Operation, Question
+from tests.crash.steps import Fired, Step, faults
+
+PATIENCE = 40.0
+"""Seconds in which everything must have come back and be as in the uninterrupted run."""
+SETTLE = 15.0
+"""Seconds after its end in which an operation must have left the same."""
+QUIET = 1.3
+"""Seconds without a step after which an operation has ended; what is gathered for a second is written then."""
+
+
+class Outcome(msgspec.Struct):
+    step: Step
+    fault: str
+    fired: Fired | None = None
+    """None: the step did not come in this run."""
+    cured: bool = False
+    """The operation failed, the user was told so and did what there is to do."""
+    wrong: list[str] = []
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        if self.wrong:
+            return "WRONG"
+        if self.fired is None:
+            return "not reached"
+        return "cured" if self.cured else "same"
+
+
+class Wrong(Exception):
+    """The cloud did not come to what it should be."""
+
+
+class Runner:
+    """One cloud, which the runs of an operation share: each begins with what `prepare` makes, and ends with `clean`."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.database = world.Database(cloud.url)
+        self.still = self._still()
+
+    def _still(self) -> world.Still:
+        """What changes when everything is killed and comes back, and nobody asked for anything."""
+        before = self.database.rows()
+        self.cloud.kill()
+        self.cloud.revive()
+        time.sleep(QUIET)
+        return world.changed_by_itself(before, self.database.rows())
+
+    def record(self, operation: Operation) -> tuple[list[Step], world.Facts]:
+        """The steps of the uninterrupted run, and what it did to the world."""
+        before = self._begin(operation)
+        self.cloud.control.record()
+        try:
+            for question in operation.questions():
+                answer = question.ask()
+                assert answer.status_code < 300, answer.text
+            self._until(operation.is_done)
+            self._quiet()
+        finally:
+            self.cloud.control.rest()
+        steps, facts = self.cloud.control.steps(), self._facts(before)
+        operation.clean()
+        return steps, facts
+
+    def _begin(self, operation: Operation) -> world.Picture:
+        constant = self.database.rows()
+        operation.prepare()
+        return world.Picture(constant, self.database.rows())
+
+    def _quiet(self) -> None:
+        count, since = -1, time.monotonic()
+        while time.monotonic() - since < QUIET:
+            found = len(self.cloud.control.steps())
+            if found != count:
+                count, since = found, time.monotonic()
+            time.sleep(0.05)
+
+    def _facts(self, before: world.Picture) -> world.Facts:
+        after = self.database.rows()
+        names = world.Names(before.constant, before.rows, after)
+        return world.difference(before.rows, after, names, self.still) + world.files(self.cloud.state_dir, names)
+
+    def run(self, operation: Operation, step: Step, fault: str, wanted: world.Facts) -> Outcome:
+        """One run with a fault."""
+        began = time.monotonic()
+        outcome = Outcome(step, fault)
+        before = self._begin(operation)
+        self.cloud.control.fault(step, fault)
+        try:
+            for question in operation.questions():
+                self.ask(question)
+            self._until(lambda: operation.is_done() or operation.has_failed())
+            outcome.fired = self._wait_for_fire()
+            self._come_back(outcome.fired, fault)
+            self._until(lambda: operation.is_done() or operation.has_failed())
+            if operation.has_failed():
+                outcome.cured = True
+                for question in operation.cure():
+                    self.ask(question)
+                self._until(operation.is_done)
+            outcome.wrong = self._compare(operation, before, wanted, outcome.cured)
+        except (Wrong, AssertionError) as error:
+            outcome.wrong = [str(error), *outcome.wrong]
+            outcome.fired = self.cloud.control.fired()
+        finally:
+            self.cloud.control.rest()
+        if outcome.fired and (outcome.fired.key, outcome.fired.nth) != (step.key, step.nth):
+            outcome.wrong.append(f"another step failed than was chosen: {outcome.fired.key} #{outcome.fired.nth}")
+        self.cloud.revive()
+        try:
+            operation.clean()
+        except (AssertionError, httpx.HTTPError) as error:
+            outcome.wrong.append(f"it can't be cleaned up: {error}")
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    def ask(self, question: Question) -> None:
+        """As a client does that looks whether it was heard where it got no answer, and asks again where it was not."""
+        deadline, is_lost = time.monotonic() + PATIENCE, False
+        while True:
+            try:
+                if is_lost and question.taken():
+                    return
+                answer = question.ask()
+                if answer.status_code < 300:
+                    return
+                reason = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:300]}"
+                if answer.status_code < 500:
+                    raise Wrong(f"refused: {reason}")
+            except httpx.TransportError as error:
+                reason = str(error)
+            is_lost = True
+            if time.monotonic() > deadline:
+                raise Wrong(f"no answer: {reason}")
+            self._gone_for_good()
+            self.cloud.revive()
+
+    def _gone_for_good(self) -> None:
+        """A process that kills itself takes a moment to be gone."""
+        fired = self.cloud.control.fired()
+        if fired and fired.role == "api":
+            try:
+                psutil.Process(fired.pid).wait(0.3)
+            except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+                pass
+
+    def _come_back(self, fired: Fired | None, fault: str) -> None:
+        if fired is None:
+            return
+        if fault in ("kill", "torn"):
+            try:
+                psutil.Process(fired.pid).wait(5)
+            except psutil.NoSuchProcess:
+                pass
+            except psutil.TimeoutExpired:
+                raise Wrong(f"process {fired.pid} should be dead and lives") from None
+        self.cloud.revive()
+
+    def _wait_for_fire(self) -> Fired | None:
+        deadline = time.monotonic() + QUIET
+        while (fired := self.cloud.control.fired()) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return fired
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Wrong(f"not done after {PATIENCE:.0f} s")
+            self.cloud.revive()
+            time.sleep(0.03)
+
+    def _compare(self, operation: Operation, before: world.Picture, wanted: world.Facts, cured: bool) -> list[str]:
+        """What differs, once no more time makes it less; and what the audit finds."""
+        tolerated = operation.tolerated + (r"|\+ core_event" if cured else "")
+
+        def differs() -> list[str]:
+            found = world.unlike(wanted, self._facts(before))
+            return [each for each in found if not re.search(tolerated, each)]
+
+        deadline = time.monotonic() + SETTLE
+        while (found := differs()) and time.monotonic() < deadline:
+            self.cloud.revive()
+            time.sleep(0.1)
+        return found + [str(finding) for finding in self.cloud.audit()]
+
+
+def choose(steps: Sequence[Step], database: str, seed: int, every: bool) -> list[tuple[Step, str]]:
+    """All steps with all faults; or each call site once, with a fault that the seed deals out."""
+    if every:
+        return [(step, fault) for step in steps for fault in faults(step, database)]
+    dice, by_key = random.Random(seed), {}
+    for step in steps:
+        by_key.setdefault(step.key, []).append(step)
+    return [(step, dice.choice(faults(step, database))) for step in (dice.choice(same) for same in by_key.values())]
+
+
+def outcomes(
+    runner: Runner, operation: Operation, chosen: Sequence[tuple[Step, str]], wanted: world.Facts
+) -> Iterator[Outcome]:
+    for step, fault in chosen:
+        outcome = runner.run(operation, step, fault, wanted)
+        if outcome.verdict == "not reached":
+            outcome = runner.run(operation, step, fault, wanted)
+        yield outcome
