@@ -299,3 +299,51 @@ def asked_after(control: Control, seconds: float) -> int:
     """How often the spec has been asked for, a while later."""
     time.sleep(seconds)
     return control.asked
+
+
+def test_a_full_disk_does_not_end_the_fetching_of_specs(bench: Bench) -> None:
+    """What can't be written down is done all the same (a removal makes room), and written down when there is room."""
+    control, in_the_way = bench.control, bench.directory / "ledger.new"
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    in_the_way.mkdir()
+    control.want(spec(id="a", generation=1), spec(id="b", generation=1))
+    control.until(lambda: "b" in control.guests and bool(control.guests["b"].fault))
+    control.want(spec(id="b", generation=1))
+    until(lambda: set(bench.host.see()) == {"b"})
+    in_the_way.rmdir()
+    until(lambda: [guest.id for guest in Ledger(bench.directory).load().spec.guests] == ["b"])  # type: ignore[union-attr]
+    control.until(lambda: "a" in control.gone)
+    control.want(spec(id="b", generation=2))
+    control.until(lambda: control.state("b") == ("running", 2))
+
+
+def test_a_removal_that_fails_is_tried_again_in_a_while(bench: Bench) -> None:
+    """Again and again at once would take a whole CPU, and write the log full."""
+    control, asked = bench.control, []
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    remove = bench.host.remove
+
+    def refuse(guest_id: str) -> None:
+        asked.append(guest_id)
+        raise HostError("The disk is busy.")
+
+    bench.host.remove = refuse  # type: ignore[method-assign]
+    control.want()
+    until(lambda: len(asked) > 1)
+    assert len(asked) == 2
+    bench.host.remove = remove  # type: ignore[method-assign]
+    control.until(lambda: "a" in control.gone)
+
+
+def test_a_simulated_host_whose_disk_was_full_goes_on(tmp_path: Path) -> None:
+    host, guest = SimulatedHost(FACTS, memory=tmp_path), spec(id="a", generation=1)
+    (tmp_path / "a.new").mkdir()
+    with pytest.raises(OSError, match="a.new"):
+        host.start(guest)
+    (tmp_path / "a.new").rmdir()
+    starting = threading.Thread(target=host.start, args=(guest,), daemon=True)
+    starting.start()
+    starting.join(5)
+    assert not starting.is_alive()

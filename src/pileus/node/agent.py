@@ -29,6 +29,8 @@ STUCK = 30.0
 """Seconds without a look at the host, after which it does not ask for its spec any more, and so counts as down."""
 _LOOK = 5.0
 """Seconds between two looks at the host where it did not wake us."""
+_AGAIN = 1.0
+"""Seconds after a failed removal in which it is not tried again."""
 _AWAY = (httpx.TransportError, Refused)
 
 
@@ -43,6 +45,10 @@ class Agent:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="guest")
         self._busy: dict[str, str] = {}
         self._faults: dict[str, tuple[int, str]] = {}
+        self._stayed: dict[str, float] = {}
+        """Guests that could not be removed, and when."""
+        self._is_written = True
+        """Whether the ledger has the spec that we go by."""
         self._seen: dict[str, Seen] = {}
         self._reported: dict[str, GuestStatus] = {}
         self._gone: set[str] = set()
@@ -85,7 +91,7 @@ class Agent:
             except _AWAY as error:
                 log.log(30 if attempt == 0 else 10, "the control plane does not answer", reason=str(error))
             except Exception:
-                log.exception("the spec could not be taken over whole")
+                log.exception("the spec could not be fetched")
             self._stop.wait(RETRY[min(attempt, len(RETRY) - 1)])
 
     def _register(self) -> None:
@@ -103,9 +109,18 @@ class Agent:
         if spec is None:
             return
         with self._lock:
-            self.page.spec = spec
-            self._changed.set()  # also where it can't be kept: guests that go make room
-            self.ledger.save(self.page)
+            self.page.spec, self._is_written = spec, False
+        self._write()
+        self._changed.set()
+
+    def _write(self) -> None:
+        """The spec into the ledger. Where its disk is full the guests go by it all the same: removals make room."""
+        try:
+            with self._lock:
+                self.ledger.save(self.page)
+                self._is_written = True
+        except OSError as error:
+            log.error("the spec could not be written down", reason=str(error))
 
     # act
 
@@ -129,7 +144,7 @@ class Agent:
     def _is_due(self, guest_id: str, wanted: Mapping[str, GuestSpec]) -> bool:
         guest = wanted.get(guest_id)
         if guest is None:
-            return True
+            return time.monotonic() - self._stayed.get(guest_id, 0.0) >= _AGAIN
         failed = self._faults.get(guest_id)
         if failed and failed[0] == guest.generation:
             return False
@@ -160,11 +175,13 @@ class Agent:
                 self.act()
 
     def _fail(self, guest_id: str, guest: GuestSpec | None, reason: str) -> None:
-        """Remember why; the same generation is not tried again by itself, a removal is."""
+        """Remember why; the same generation is not tried again by itself, a removal is, in a while."""
         cause = guest.request_id if guest else None
         log.warning("a guest could not be brought to its spec", guest=guest_id, reason=reason, request_id=cause)
         if guest is not None:
             self._faults[guest_id] = (guest.generation, reason)
+        else:
+            self._stayed[guest_id] = time.monotonic()
 
     def _done(self, guest: GuestSpec) -> Done:
         """A guest without a ledger entry is new here, or its entry was lost: what could destroy data counts as done."""
@@ -213,6 +230,7 @@ class Agent:
             self.page.done.pop(guest_id, None)
             self._faults.pop(guest_id, None)
             self.ledger.save(self.page)
+            self._stayed.pop(guest_id, None)
             self._gone.add(guest_id)
         self._look()
 
@@ -240,6 +258,8 @@ class Agent:
             try:
                 self._look()
                 self._looked = time.monotonic()
+                if not self._is_written:
+                    self._write()
                 self.act()
                 if self.page.spec is None and not self._full_due:
                     continue
