@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -24,8 +25,10 @@ def main() -> int:
     parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart, error")
     parser.add_argument("--only", default="", help="only steps whose name has this in it")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quiet", action="store_true", help="only say what was not as in the uninterrupted run")
     parser.add_argument("--list", action="store_true", help="only say the steps that were found")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     failed = 0
     with tempfile.TemporaryDirectory(prefix="pileus-crash-") as folder:
         cloud = Cloud(Path(folder), given.database)
@@ -45,6 +48,8 @@ def main() -> int:
                 verdicts: Counter[str] = Counter()
                 for outcome in outcomes(runner, operation, chosen, wanted):
                     verdicts[outcome.verdict] += 1
+                    if outcome.verdict == "same" and given.quiet:
+                        continue
                     print(
                         f"  {outcome.verdict:11} {outcome.seconds:5.1f} s  {outcome.fault:7} {outcome.step}", flush=True
                     )

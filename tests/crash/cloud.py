@@ -13,8 +13,10 @@ from pileus.doctor import audit
 from pileus.doctor.findings import Finding
 from pileus.doctor.patient import Patient
 from pileus.operate import state
+from tests.crash import world
 from tests.crash.probe.crash_probe import LOOKING
 from tests.crash.steps import Control
+from tests.crash.world import Row
 from tests.support import postgres
 from tests.support.command import Command, free_port, until
 from tests.support.user import User
@@ -39,10 +41,19 @@ class Cloud:
         self.user, self.eye = User(self.state_dir), User(self.state_dir)
         self.eye.http.headers["User-Agent"] = LOOKING
         until(lambda: self.eye.hosts_up(1))
-        self.image, self.flavor = self.user.image(), self.user.flavor()
+        self.image, self.other_image, self.flavor = self.user.image(), self._other_image(), self.user.flavor()
         self.network = self.user.network()
         self.public = self.user.public()
         self._warm_up()
+
+    def _other_image(self) -> str:
+        wish = {"name": "other", "disk_format": "raw", "container_format": "bare"}
+        image = str(self.user.http.post("/image/v2/images", json=wish).json()["id"])
+        assert self.put(f"/image/v2/images/{image}/file", b"other" * 1000).status_code == 204
+        return image
+
+    def put(self, path: str, data: bytes) -> httpx.Response:
+        return self.user.http.put(path, content=data, headers={"Content-Type": "application/octet-stream"})
 
     def _warm_up(self) -> None:
         """What the first server of a project makes for good is there then."""
@@ -74,11 +85,13 @@ class Cloud:
             was_gone = True
         return was_gone
 
-    def kill(self) -> None:
-        """The serving process; its agent goes with it."""
+    def restart(self) -> None:
+        """Kill the serving process, and with it its agent."""
+        self.revive()
         process = psutil.Process(self.api())
         process.kill()
         process.wait(10)
+        self.revive()
 
     def looked(self, path: str) -> Any:
         """The body of a GET, asked as often as it takes while something is away; None for 404."""
@@ -94,6 +107,10 @@ class Cloud:
             assert time.monotonic() < deadline, f"GET {path}: {reason}"
             self.revive()
             time.sleep(0.05)
+
+    def row(self, table: str, key: str) -> Row:
+        """What no client is told."""
+        return next(row for row in world.Database(self.url).rows()[table].values() if row["id"] == key)
 
     def audit(self) -> list[Finding]:
         patient = Patient(self.state_dir)

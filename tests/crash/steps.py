@@ -59,6 +59,8 @@ def faults(step: Step, database: str) -> tuple[str, ...]:
     found = FAULTS.get((step.kind, step.point), ("kill",))
     if step.kind == "file" and " open " in step.key:
         found = (*found, "torn")
+    if " remove " in step.key or " rmdir " in step.key:
+        found = ("kill",)  # what makes room never lacks it
     unlike = {"sqlite": ("cut", "restart"), "postgresql": ("full",)}[database] if step.kind == "commit" else ()
     return tuple(fault for fault in found if fault not in unlike)
 

@@ -143,15 +143,13 @@ def difference(before: Rows, after: Rows, names: Names, still: Still) -> Facts:
                 if value != old[column] and (table, column) not in still and column not in UNLIKE
             }
             if new:
-                facts[f"~ {table} {names.plain(list(key))} {_said(new, names)}"] += 1
+                facts[f"~ {table} {names.plain(row.get('id', list(key)))} {_said(new, names)}"] += 1
     return facts
 
 
 def _said(row: Row, names: Names) -> str:
-    plain = {column: value for column, value in names.plain(row).items() if column not in ("id",) or value != "ID"}
-    return json.dumps(
-        {k: v for k, v in plain.items() if k not in UNLIKE and not (k == "id" and isinstance(v, int))}, sort_keys=True
-    )
+    """Without its own id: who refers to it says its name."""
+    return json.dumps(names.plain({column: value for column, value in row.items() if column != "id"}), sort_keys=True)
 
 
 def files(state_dir: Path, names: Names) -> Facts:

@@ -340,7 +340,7 @@ def test_a_removal_that_fails_is_tried_again_in_a_while(bench: Bench) -> None:
 def test_a_simulated_host_whose_disk_was_full_goes_on(tmp_path: Path) -> None:
     host, guest = SimulatedHost(FACTS, memory=tmp_path), spec(id="a", generation=1)
     (tmp_path / "a.new").mkdir()
-    with pytest.raises(OSError, match="a.new"):
+    with pytest.raises(OSError, match="new"):
         host.start(guest)
     (tmp_path / "a.new").rmdir()
     starting = threading.Thread(target=host.start, args=(guest,), daemon=True)

@@ -30,6 +30,7 @@ class User:
         self.http.headers["X-Auth-Token"] = answer.headers["X-Subject-Token"]
         self.http.headers["OpenStack-API-Version"] = "compute 2.96"
         self.project = answer.json()["token"]["project"]["id"]
+        self.id = answer.json()["token"]["user"]["id"]
 
     def call(self, method: str, path: str, json: Any = None) -> httpx.Response:
         """`path` begins with the service: /compute/servers, /network/ports, /image/images."""

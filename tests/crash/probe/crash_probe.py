@@ -312,9 +312,8 @@ def _watch_libvirt(probe: Probe) -> None:
         return watched
 
     for name in dir(libvirtmod):
-        if name.startswith("virDomain") or name.startswith("virConnect"):
-            if callable(getattr(libvirtmod, name)):
-                setattr(libvirtmod, name, watch(name, getattr(libvirtmod, name)))
+        if name.startswith(("virDomain", "virConnect")) and callable(getattr(libvirtmod, name)):
+            setattr(libvirtmod, name, watch(name, getattr(libvirtmod, name)))
 
 
 def _watch_ovn(probe: Probe) -> None:
