@@ -55,20 +55,28 @@ def _sweep_uploads(db: Database, files: ImageFiles) -> None:
         staged = {name.removesuffix(".staged") for name in names if name.endswith(".staged")}
         lost = {upload for upload, is_staged in uploads.items() if upload not in (staged if is_staged else living)}
         if lost:
-            _give_up(db, lost)
+            lost -= _give_up(db, lost, staged)
         kept = {files.part(u).name for u in living}
-        kept |= {file.name for u in uploads if u not in lost for file in (files.staged(u), files.work(u))}
+        kept |= {files.staged(u).name for u in uploads if u not in lost}
+        kept |= {files.work(u).name for u in living & set(uploads)}
         for name in sorted(names - kept):
             log.info("removed what an upload left behind", file=name)
             files.remove(name)
 
 
-def _give_up(db: Database, lost: set[str]) -> None:
-    nobody = system_caller()
+def _give_up(db: Database, lost: set[str], staged: set[str]) -> set[str]:
+    """Those of which the bytes are `staged` wait for another import; the others' images are queued again. Which wait."""
+    nobody, waiting = system_caller(), set()
     with db.write() as tx:
         for upload, image_id in store.images_of_uploads(tx, sorted(lost)):
+            again = "What was staged is still there: ask for the import again."
+            if upload in staged and rules.abandon_import(tx, nobody, image_id, upload, f"Its importer died. {again}"):
+                waiting.add(upload)
+                log.info("an import died, what was staged for it waits again", image=image_id)
+                continue
             rules.abandon_upload(tx, nobody, image_id, upload, "Its receiver died.")
             log.info("an upload died, its image is queued again", image=image_id)
+    return waiting
 
 
 def reconcilers(db: Database, settings: Settings, in_use: Sequence[InUse] = ()) -> list[Reconciler]:

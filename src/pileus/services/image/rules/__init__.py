@@ -1,6 +1,6 @@
 """Decisions of the image service. Other services use `visible_image` and `boot_image`."""
 
-from pileus.services.image.rules.data import abandon_upload, begin_upload, finish_staging, finish_upload
+from pileus.services.image.rules.data import abandon_import, abandon_upload, begin_upload, finish_staging, finish_upload
 from pileus.services.image.rules.images import (
     boot_image,
     delete_image,
@@ -20,6 +20,7 @@ from pileus.services.image.types.images import ImageRow
 
 __all__ = [
     "ImageRow",
+    "abandon_import",
     "abandon_upload",
     "begin_upload",
     "boot_image",

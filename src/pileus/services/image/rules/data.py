@@ -66,10 +66,23 @@ def finish_staging(tx: Tx, caller: Caller, image_id: str, upload: str, received:
     return True
 
 
+def abandon_import(tx: Tx, caller: Caller, image_id: str, upload: str, reason: str) -> bool:
+    """Back to uploading, with what is staged; False where it is no import of such."""
+    if not store.stage_again(tx, upload):
+        return False
+    events.record(tx, caller, "image", "import", "image", image_id, outcome="failure", reason=reason)
+    _end_work(tx, image_id, reason)
+    return True
+
+
 def abandon_upload(tx: Tx, caller: Caller, image_id: str, upload: str, reason: str) -> None:
     """Back to queued."""
     if store.abandon_upload(tx, upload):
         events.record(tx, caller, "image", "upload", "image", image_id, outcome="failure", reason=reason)
+    _end_work(tx, image_id, reason)
+
+
+def _end_work(tx: Tx, image_id: str, reason: str) -> None:
     store.delete_locations(tx, image_id, UNFINISHED)
     store.end_tasks(tx, image_id, "failure", reason)
     tx.wake("image-files")

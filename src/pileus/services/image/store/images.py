@@ -203,6 +203,12 @@ def abandon_upload(tx: Tx, upload: str) -> bool:
     return tx.update(images, images.c.upload == upload, values) == 1
 
 
+def stage_again(tx: Tx, upload: str) -> bool:
+    """From importing what was staged, back to where it waits."""
+    mine = (images.c.upload == upload) & (images.c.status == "importing") & images.c.staged.is_not(None)
+    return tx.update(images, mine, {"status": "uploading", "updated_at": tx.now}) == 1
+
+
 def uploads(tx: Tx) -> dict[str, bool]:
     """Upload -> whether its bytes are staged and wait; else somebody is at work on it."""
     columns = images.c.upload, images.c.staged, images.c.status
