@@ -30,6 +30,9 @@ class Operation:
     tolerated: str = r"$^"
     """A pattern of facts that may be unlike the uninterrupted run's."""
 
+    fault: str = ""
+    """Of the run that is under way."""
+
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
@@ -267,14 +270,18 @@ class ImageImport(Operation):
     def questions(self) -> Sequence[Question]:
         wish = {"id": self._image, "name": "imported", "disk_format": "raw", "container_format": "bare"}
         create = Question(lambda: self.cloud.user.call("POST", "/image/images", wish), lambda: self._shown is not None)
-        return [create, *self.cure()]
+        return [create, self._stage(), self._import()]
+
+    def _stage(self) -> Question:
+        path = f"/image/v2/images/{self._image}/stage"
+        return Question(lambda: self.cloud.put(path, self.DATA), self._is_staged, {409})
+
+    def _import(self) -> Question:
+        path, wish = f"/image/v2/images/{self._image}/import", {"method": {"name": "glance-direct"}}
+        return Question(lambda: self.cloud.user.http.post(path, json=wish), self._is_taken)
 
     def cure(self) -> Sequence[Question]:
-        path, wish = f"/image/v2/images/{self._image}", {"method": {"name": "glance-direct"}}
-        return [
-            Question(lambda: self.cloud.put(f"{path}/stage", self.DATA), self._is_staged, {409}),
-            Question(lambda: self.cloud.user.http.post(f"{path}/import", json=wish), self._is_taken),
-        ]
+        return [self._import()] if self._shown["status"] == "uploading" else [self._stage(), self._import()]
 
     @property
     def _shown(self) -> Any:
@@ -290,7 +297,8 @@ class ImageImport(Operation):
         return bool(self._shown["status"] == "active")
 
     def has_failed(self) -> bool:
-        return bool(self._shown["status"] == "queued")
+        """What is staged survives a kill; an import that failed takes it away, and says so."""
+        return self._shown["status"] in ({"uploading"} if self.fault in ("kill", "torn") else {"uploading", "queued"})
 
     def clean(self) -> None:
         self.cloud.user.call("DELETE", f"/image/images/{self._image}")

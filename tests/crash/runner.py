@@ -21,7 +21,7 @@ PATIENCE = 40.0
 SETTLE = 15.0
 """Seconds after its end in which an operation must have left the same."""
 QUIET = 1.3
-"""Seconds without a step after which an operation has ended; what is gathered for a second is written then."""
+"""Seconds without a new step after which an operation has ended; what is gathered for a second is written then."""
 
 HISTORY = r"^too much: \+ (core_event|image_task) .*\"(failure|error)\""
 """What is told of a failure to those who ask later."""
@@ -90,11 +90,12 @@ class Runner:
         return world.Picture(constant, self.database.rows())
 
     def _quiet(self) -> None:
-        count, since = -1, time.monotonic()
+        """Until no step came that had not been there; some come every second for as long as a process lives."""
+        known, since = 0, time.monotonic()
         while time.monotonic() - since < QUIET:
-            found = len(self.cloud.control.steps())
-            if found != count:
-                count, since = found, time.monotonic()
+            found = len({step.key for step in self.cloud.control.steps()})
+            if found != known:
+                known, since = found, time.monotonic()
             time.sleep(0.05)
 
     def _facts(self, before: world.Picture) -> world.Facts:
@@ -105,7 +106,7 @@ class Runner:
     def run(self, operation: Operation, step: Step, fault: str, wanted: world.Facts) -> Outcome:
         """One run with a fault."""
         began = time.monotonic()
-        outcome = Outcome(step, fault)
+        outcome, operation.fault = Outcome(step, fault), fault
         before = self._begin(operation)
         self.cloud.control.fault(step, fault)
         try:

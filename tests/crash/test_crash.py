@@ -13,7 +13,7 @@ from tests.support import postgres
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("PILEUS_CRASH_SEED", "5"))
-RUNS = 5
+RUNS = 3
 """Of each operation on each database."""
 
 
