@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--operation", choices=OPERATIONS, action="append", help="default: all")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--every", action="store_true", help="each step and each fault, not each call site once")
-    parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart, error")
+    parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart")
     parser.add_argument("--only", default="", help="only steps whose name has this in it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="only say what was not as in the uninterrupted run")

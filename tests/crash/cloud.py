@@ -119,14 +119,6 @@ class Cloud:
         finally:
             patient.close()
 
-    def problems(self) -> list[str]:
-        """Lines of the logs that nobody should ever see."""
-        found = []
-        for name in ("pileus.log", "agent.log"):
-            file = self.state_dir / "log" / name
-            found += [line for line in file.read_text().splitlines() if "Traceback" in line] if file.exists() else []
-        return found
-
     def close(self) -> None:
         self.pileus("down", "--purge")
         if self.database == "postgresql":

@@ -31,8 +31,9 @@ _WORDS = (
 UNLIKE = {
     "revision", "revision_number", "generation", "observed_generation", "deleting_revision", "digest", "number", "id_number",
     "boot_id", "hard_reboots", "reboots", "step", "log", "disks_made",
+    "updated_at",
 }  # fmt: skip
-"""Counters of how often something was looked at, tried or told: a run that was interrupted does so more often."""
+"""How often and when last something was looked at, tried or told: a run that was interrupted does so more often."""
 _SKIPPED_TABLES = {"core_lease", "core_migration", "core_note"}
 
 

@@ -1,7 +1,6 @@
 """Counts the steps of a Pileus process, and stops it at a chosen one.
 
-A step is a crossing of the process's boundary: a commit, a change of a file, a request or its answer, a call of libvirt, a
-transaction of OVN. Steps are not listed anywhere; they are named by what they are and by the functions of Pileus that they
+A step is a crossing of the process's boundary: a commit, a change of a file, a request or its answer. Steps are not listed anywhere; they are named by what they are and by the functions of Pileus that they
 come from. `CONTROL/arm.json` says what to do, and is looked at at each crossing:
 
 {"run": "7", "fault": null}                               write each step into CONTROL/steps-7
@@ -141,15 +140,10 @@ def install() -> None:
     probe = Probe("api" if role == "serve" else role)
     _append(CONTROL / "processes", {"role": probe.role, "pid": os.getpid()})
     _watch_requests(probe)
-    real = "PILEUS_CRASH_REAL" in os.environ
     if role == "agent":
         _watch_client(probe)
-        if real:
-            _watch_libvirt(probe)
     else:
         _watch_commits(probe)
-        if real:
-            _watch_ovn(probe)
     _watch_files(probe)
 
 
@@ -291,47 +285,3 @@ class _Watched:
 
         self._probe.cross("request", "before", what)
         await self._app(scope, receive, sending)
-
-
-def _watch_libvirt(probe: Probe) -> None:
-    """Every function of the binding's C module that is about a guest."""
-    import libvirt
-    import libvirtmod
-
-    def watch(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def fail(fault: str) -> None:
-            if fault == "error":
-                raise libvirt.libvirtError(f"{name}() was made to fail by a crash test")
-
-        def watched(*given: Any) -> Any:
-            probe.cross("libvirt", "before", name, fail)
-            found = call(*given)
-            probe.cross("libvirt", "after", name, fail)
-            return found
-
-        return watched
-
-    for name in dir(libvirtmod):
-        if name.startswith(("virDomain", "virConnect")) and callable(getattr(libvirtmod, name)):
-            setattr(libvirtmod, name, watch(name, getattr(libvirtmod, name)))
-
-
-def _watch_ovn(probe: Probe) -> None:
-    from ovs.db.idl import Transaction
-
-    commit = Transaction.commit
-
-    def watched(self: Any) -> Any:
-        def fail(fault: str) -> None:
-            if fault == "error":
-                raise OSError(errno.ECONNRESET, "the connection to the OVN database was cut")
-
-        is_begin = self._status == Transaction.UNCOMMITTED and bool(self._txn_rows)
-        if is_begin:
-            probe.cross("ovn", "before", "", fail)
-        status = commit(self)
-        if status == Transaction.SUCCESS:
-            probe.cross("ovn", "after", "", fail)
-        return status
-
-    Transaction.commit = watched
