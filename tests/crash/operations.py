@@ -308,7 +308,7 @@ class KeyRotation(Operation):
     """`pileus rotate-keys`, of a cloud that keeps secrets; who sees it end by a signal runs it again."""
 
     name = "rotate-keys"
-    tolerated = r"^\S+ (\+ )?identity_(token_key|seal_key)"
+    tolerated = r"identity_(token_key|seal_key) "
     SECRETS = ("one", "two", "three")
 
     def prepare(self) -> None:
