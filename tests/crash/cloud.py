@@ -77,8 +77,8 @@ class Cloud:
     def revive(self) -> bool:
         """Start again what does not come back by itself: the database and the serving process. Whether one was gone."""
         was_gone = False
-        if self.database == "postgresql" and not postgres.is_running():
-            postgres.start()
+        if self.database == "postgresql" and not postgres.shared().is_running():
+            postgres.shared().start()
             was_gone = True
         if self.api() is None:
             self.up()

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("PILEUS_CRASH_SEED", "5"))
 RUNS = 3
 """Of each operation on each database."""
+HERE = ("boot", "delete", "rebuild")
+"""The others: `python -m tests.crash`. docs/decisions/crash-tests.md says what they still find."""
 
 
 @pytest.fixture(scope="module", params=postgres.DATABASES)
@@ -26,7 +28,7 @@ def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     cloud.close()
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", HERE)
 def test_an_operation_that_is_stopped_ends_as_one_that_is_not(runner: Runner, name: str) -> None:
     operation = OPERATIONS[name](runner.cloud)
     steps, wanted = runner.record(operation)
