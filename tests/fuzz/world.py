@@ -78,10 +78,10 @@ class World:
 
     def _serve(self) -> cloud.Cloud:
         if self._first_database and self.token:
-            if self._settings.database != self._first_database:
-                postgres.drop_database(self._settings.database_url)
-            copied = postgres.new_database(like=self._first_database)
-            self._settings = msgspec.structs.replace(self._settings, database=copied)
+            before, copied = self._settings, postgres.new_database(like=self._first_database)
+            self._settings = msgspec.structs.replace(before, database=copied)
+            if before.database != self._first_database:
+                postgres.drop_database(before.database_url)
         made = cloud.Cloud(self._settings)
         self._app = App(SERVICES, made.db, made.watch, self._authenticate, threads=2, settings=self._settings)
         return made

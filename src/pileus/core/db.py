@@ -296,7 +296,10 @@ class Database:
                 raise
             finally:
                 # whatever happened nothing was written, and a rollback would make psycopg forget what it has prepared
-                connection.commit()
+                if connection.invalidated:
+                    connection.rollback()
+                else:
+                    connection.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
