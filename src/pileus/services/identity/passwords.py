@@ -8,21 +8,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_turns = threading.BoundedSemaphore(os.cpu_count() or 1)
-"""More at once than there are processors would only take memory."""
+_hashers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="password")
+"""More at once than there are processors would only take memory, and each thread that has hashed keeps 19 MB for the next."""
 _QUICK = "sha256:"
 
 
 def hashed(secret: str) -> str:
-    with _turns:
-        return _hasher.hash(secret)
+    return _hashers.submit(_hasher.hash, secret).result()
 
 
 def hashed_random(secret: str) -> str:
@@ -41,11 +40,14 @@ def verify(known: str | None, secret: str) -> bool:
         return True
     if known is not None and known.startswith(_QUICK):
         known = None
-    with _turns:
-        try:
-            return _hasher.verify(known or _nobodys(), secret) and known is not None
-        except (VerificationError, InvalidHashError):
-            return False
+    return _hashers.submit(_is_of, known or _nobodys(), secret).result() and known is not None
+
+
+def _is_of(known: str, secret: str) -> bool:
+    try:
+        return _hasher.verify(known, secret)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 @cache
