@@ -114,7 +114,20 @@ class Operation:
         until(lambda: not self.ids, 60, "the servers are deleted")
 
 
-class Boot(Operation):
+class MakesAGuest(Operation):
+    """It ends with the server `one`; where that is in ERROR, a hard reboot brings it there."""
+
+    def has_failed(self) -> bool:
+        return self._in_error("one")
+
+    def cure(self) -> Sequence[Question]:
+        return [self.reboot("one")]
+
+    def clean(self) -> None:
+        self.delete_servers()
+
+
+class Boot(MakesAGuest):
     name = "boot"
 
     def questions(self) -> Sequence[Question]:
@@ -127,15 +140,6 @@ class Boot(Operation):
 
     def is_done(self) -> bool:
         return self.is_active("one")
-
-    def has_failed(self) -> bool:
-        return self._in_error("one")
-
-    def cure(self) -> Sequence[Question]:
-        return [self.reboot("one")]
-
-    def clean(self) -> None:
-        self.delete_servers()
 
 
 class Delete(Operation):
@@ -161,7 +165,7 @@ class Delete(Operation):
         self.delete_servers()
 
 
-class Rebuild(Operation):
+class Rebuild(MakesAGuest):
     """From another image."""
 
     name = "rebuild"
@@ -178,15 +182,6 @@ class Rebuild(Operation):
 
     def is_done(self) -> bool:
         return self._is_other() and self.is_active("one")
-
-    def has_failed(self) -> bool:
-        return self._in_error("one")
-
-    def cure(self) -> Sequence[Question]:
-        return [self.reboot("one")]
-
-    def clean(self) -> None:
-        self.delete_servers()
 
 
 class Attach(Operation):
