@@ -110,6 +110,14 @@ def test_an_administrator_may_force_a_disabled_host_but_not_a_full_one(tx: Tx) -
     assert "forced removed 2" in refusal(tx, wish(forced_host="z"))
 
 
+def test_a_host_that_others_filled_while_it_was_chosen_says_what_it_lacks(tx: Tx) -> None:
+    register(tx, "a")
+    lost = frozenset({"a"})
+    assert "tried removed 1 (a: others took its room" in refusal(tx, wish(without=lost))
+    fill(tx, "a", 8)
+    assert "capacity removed 1 (a: VCPU: 1 wanted, 0 free of 8)" in refusal(tx, wish(without=lost))
+
+
 def test_traits_of_flavor_and_image(tx: Tx) -> None:
     register(tx, "a", "b")
     row = hosts.host_of(tx, "b")

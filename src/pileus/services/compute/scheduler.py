@@ -44,7 +44,7 @@ class Wish(msgspec.Struct, kw_only=True):
     """same_host, different_host: server ids."""
     group: ServerGroupRow | None = None
     without: frozenset[str] = frozenset()
-    """Hosts that were tried before."""
+    """Hosts that were chosen before, and whose room was gone when it came to the claim."""
 
 
 class View(msgspec.Struct, kw_only=True):
@@ -118,7 +118,7 @@ def resources_of(
 
 
 def tried(view: View, wish: Wish) -> str | None:
-    return "it was tried before" if view.row.name in wish.without else None
+    return "others took its room while it was chosen" if view.row.name in wish.without else None
 
 
 def forced(view: View, wish: Wish) -> str | None:
@@ -200,7 +200,6 @@ def aggregate_specs(view: View, wish: Wish) -> str | None:
 
 
 FILTERS: Sequence[Filter] = (
-    tried,
     forced,
     up,
     enabled,
@@ -211,8 +210,9 @@ FILTERS: Sequence[Filter] = (
     servers,
     project,
     aggregate_specs,
+    tried,
 )
-FOR_FORCED: Sequence[Filter] = (tried, forced, up, capacity)
+FOR_FORCED: Sequence[Filter] = (forced, up, capacity, tried)
 
 
 @cache
