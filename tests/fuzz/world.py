@@ -16,9 +16,10 @@ import structlog
 from pileus import cloud
 from pileus.core.config import Settings
 from pileus.core.context import Caller
-from pileus.core.db import Tx
+from pileus.core.db import Database, Tx
 from pileus.core.dispatch import App
 from pileus.core.http import Service
+from pileus.core.watch import Watch
 from pileus.node.desired import GuestStatus, HostFacts, HostSpec, HostStatus
 from pileus.services.identity import tokens
 from tests.fuzz import recipes
@@ -61,35 +62,41 @@ class World:
         self.token = ""
         self.known = recipes.Known()
         self._admin: Caller | None = None
-        made = self._serve()
+        made = cloud.Cloud(self._settings)
         made.prepare(PASSWORD, HOST_TOKEN)
-        self._furnish()
         made.close()
+        self._serve()
+        self._furnish()
+        self._rest()
         shutil.copytree(self._state, self._first)
         self._serve()
 
     def refresh(self) -> None:
         """The cloud as it was at first."""
-        self._app.pool.shutdown()
-        self._app.db.close()
+        self._rest()
         shutil.rmtree(self._state)
         shutil.copytree(self._first, self._state)
         self._serve()
 
-    def _serve(self) -> cloud.Cloud:
+    def _serve(self) -> None:
         if self._first_database and self.token:
             before, copied = self._settings, postgres.new_database(like=self._first_database)
             self._settings = msgspec.structs.replace(before, database=copied)
             if before.database != self._first_database:
                 postgres.drop_database(before.database_url)
-        made = cloud.Cloud(self._settings)
-        self._app = App(SERVICES, made.db, made.watch, self._authenticate, threads=2, settings=self._settings)
-        return made
+        watch = Watch()
+        database = Database(self._settings.database_url, watch)
+        self._app = App(SERVICES, database, watch, self._authenticate, threads=2, settings=self._settings)
 
-    def close(self) -> None:
+    def _rest(self) -> None:
+        """What answered requests have left to do, as imports have, ends too: then nothing uses the database."""
+        self._runner.close()
+        self._runner = asyncio.Runner()
         self._app.pool.shutdown()
         self._app.db.close()
-        self._runner.close()
+
+    def close(self) -> None:
+        self._rest()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def send(self, request: Request) -> Answer:
