@@ -18,8 +18,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import Executable, Select
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from pileus.core.errors import Conflict
@@ -372,8 +375,34 @@ def _must_be_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object)
 
 
 def among(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """column IN :ids, for a statement that is built once and executed with {"ids": [...]}: building costs more than asking."""
-    return column.in_(sa.bindparam("ids", expanding=True))
+    """column IN :ids, for a statement that is built once and executed with {"ids": [texts]}, however many: building costs more than asking."""
+    return _Among(column, sa.bindparam("ids", type_=_Texts()))
+
+
+class _Texts(TypeDecorator[Any]):
+    """Many texts as one value: an array, or JSON for SQLite, which has none."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return list(value) if dialect.name == "postgresql" else msgspec.json.encode(value).decode()
+
+
+class _Among(FunctionElement[bool]):
+    inherit_cache = True
+    type = sa.Boolean()
+
+
+@compiles(_Among)
+def _among(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
+    column, ids = (compiler.process(each, **more) for each in element.clauses)
+    if compiler.dialect.name == "postgresql":
+        return f"{column} = ANY ({ids})"
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608 (both are parts that SQLAlchemy made)
 
 
 def matches(column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
