@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 from moto.server import ThreadedMotoServer
 
 from pileus.core.config import S3Store
@@ -44,6 +45,8 @@ def s3_server() -> Iterator[Bucket]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        # a process has one memory for all its servers: what earlier ones were given is still there
+        httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
         yield Bucket(f"http://{host}:{port}")
     finally:
         server.stop()
