@@ -24,6 +24,11 @@ class Bucket:
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET,
         )
+        self.empty()
+
+    def empty(self) -> None:
+        """A process has one memory for all its servers: what earlier ones were given is still there."""
+        httpx.post(f"{self.endpoint}/moto-api/reset").raise_for_status()
         self.client.create_bucket(Bucket=BUCKET)
 
     def keys(self) -> list[str]:
@@ -45,8 +50,6 @@ def s3_server() -> Iterator[Bucket]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        # a process has one memory for all its servers: what earlier ones were given is still there
-        httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()
         yield Bucket(f"http://{host}:{port}")
     finally:
         server.stop()

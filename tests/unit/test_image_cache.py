@@ -19,9 +19,15 @@ MEMBER, ADMIN = {"X-Auth-Token": "project-member"}, {"X-Auth-Token": "project-ad
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
+def server() -> Iterator[Bucket]:
     with s3_server() as found:
         yield found
+
+
+@pytest.fixture
+def bucket(server: Bucket) -> Bucket:
+    server.empty()
+    return server
 
 
 @pytest.fixture

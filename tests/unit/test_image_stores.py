@@ -24,9 +24,15 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
+def server() -> Iterator[Bucket]:
     with s3_server() as found:
         yield found
+
+
+@pytest.fixture
+def bucket(server: Bucket) -> Bucket:
+    server.empty()
+    return server
 
 
 @pytest.fixture
