@@ -61,8 +61,8 @@ class Server(uvicorn.Server):
             )
         watcher = asyncio.create_task(self._watch())
         # What has been made until now stays for good: to look through it again and again stops all requests for 0.1 s.
-        gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 10)  # one long list makes some thousand objects
         try:
             await super().serve(sockets)
         finally:
