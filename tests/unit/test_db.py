@@ -89,6 +89,20 @@ def test_a_writer_that_fails_leaves_nothing(db: Database) -> None:
         assert reader.scalar(COUNT) == 0
 
 
+def test_a_commit_that_fails_leaves_nothing_open(db: Database) -> None:
+    """As on a full disk: the next to write is the same connection's."""
+    with db.write() as tx:
+        tx.execute(sa.text("CREATE TABLE whole (id INTEGER PRIMARY KEY)"))
+        tx.execute(sa.text("CREATE TABLE part (of_id INTEGER REFERENCES whole DEFERRABLE INITIALLY DEFERRED)"))
+    with pytest.raises(DBAPIError), db.write() as tx:
+        tx.execute(sa.text("INSERT INTO part VALUES (1)"))
+    with db.write() as tx:
+        tx.execute(INSERT)
+    with db.read() as reader:
+        assert reader.scalar(COUNT) == 1
+        assert reader.scalar(sa.text("SELECT count(*) FROM part")) == 0
+
+
 def test_a_connection_that_died_unnoticed_is_told_by_its_error(tmp_path: Path) -> None:
     """So that the request is done again, with another one."""
     url = new_url("postgresql", tmp_path)

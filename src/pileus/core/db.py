@@ -302,7 +302,7 @@ class Database:
                 if connection.invalidated:
                     connection.rollback()
                 else:
-                    connection.commit()
+                    _end(connection)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -329,7 +329,7 @@ class Database:
     def _commit(self, connection: Connection) -> None:
         """Raises Uncertain where nobody can say whether it has happened."""
         try:
-            connection.commit()
+            _end(connection)
         except DBAPIError as error:
             if is_away(error):
                 raise Uncertain(None, None, error.orig or error, hide_parameters=True) from error
@@ -350,6 +350,15 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _end(connection: Connection) -> None:
+    """Commit. Where that fails SQLAlchemy would give the connection back to the pool with its transaction still open."""
+    try:
+        connection.commit()
+    except DBAPIError:
+        connection.rollback()
+        raise
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
