@@ -1,6 +1,7 @@
 """The agent's loop on a simulated host, with a control plane that the test holds in its hand."""
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pileus.node import sim
 from pileus.node.agent import Agent
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
 from pileus.node.host import HostError, Seen
-from pileus.node.ledger import Ledger
+from pileus.node.ledger import Ledger, Page
 from pileus.node.sim import SimulatedHost
 from tests.support.command import until
 from tests.unit.test_diff import nic, spec
@@ -149,6 +150,25 @@ def test_a_failed_step_is_told_and_a_new_spec_is_tried(bench: Bench) -> None:
     control.want(spec(id="a", generation=2, hard_reboots=1))
     control.until(lambda: control.state("a") == ("running", 2))
     assert control.guests["a"].fault is None
+
+
+def test_a_nic_that_could_not_be_plugged_is_tried_again(bench: Bench) -> None:
+    """Who asked for it was told that it is there, and is told of nothing more."""
+    control = bench.control
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    bench.turn(fail_at={"attach_nic": "libvirt is busy.", "detach_nic": "libvirt is busy."})
+    control.want(spec(id="a", generation=2, nics=(nic("p1"),)))
+    control.until(lambda: control.guests["a"].fault == "libvirt is busy.")
+    bench.turn()
+    control.until(lambda: control.state("a") == ("running", 2))
+    assert (control.guests["a"].wired, control.guests["a"].fault) == (("p1",), None)
+    bench.turn(fail_at={"detach_nic": "libvirt is busy."})
+    control.want(spec(id="a", generation=3))
+    control.until(lambda: control.guests["a"].fault == "libvirt is busy.")
+    bench.turn()
+    control.until(lambda: control.state("a") == ("running", 3))
+    assert control.guests["a"].wired == ()
 
 
 def test_guests_go_on_while_the_control_plane_is_away(bench: Bench) -> None:
@@ -301,6 +321,16 @@ def asked_after(control: Control, seconds: float) -> int:
     return control.asked
 
 
+def test_a_full_disk_is_not_filled_with_what_was_not_finished(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        Ledger(bench.directory).save(Page())
+    assert not (bench.directory / "ledger.new").exists()
+
+
 def test_a_full_disk_does_not_end_the_fetching_of_specs(bench: Bench) -> None:
     """What can't be written down is done all the same (a removal makes room), and written down when there is room."""
     control, in_the_way = bench.control, bench.directory / "ledger.new"
@@ -343,6 +373,7 @@ def test_a_simulated_host_whose_disk_was_full_goes_on(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="new"):
         host.start(guest)
     (tmp_path / "a.new").rmdir()
+    assert host.see() == {}, "what was not kept was not done"
     starting = threading.Thread(target=host.start, args=(guest,), daemon=True)
     starting.start()
     starting.join(5)

@@ -6,11 +6,13 @@ sends what has changed and a heartbeat. Each may fail and goes on; the control p
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import httpx
 import structlog
@@ -31,7 +33,23 @@ _LOOK = 5.0
 """Seconds between two looks at the host where it did not wake us."""
 _AGAIN = 1.0
 """Seconds after a failed removal in which it is not tried again."""
+_AT_MOST = 300.0
+"""Seconds after which a NIC that could not be plugged, or unplugged, is tried again, where that failed often."""
 _AWAY = (httpx.TransportError, Refused)
+
+
+@dataclass
+class Fault:
+    """Why a guest could not be brought to a generation of its spec."""
+
+    generation: int
+    reason: str
+    pause: float
+    """Seconds after which it is tried again."""
+    at: float = field(default_factory=time.monotonic)
+
+    def holds(self, guest: GuestSpec) -> bool:
+        return self.generation == guest.generation
 
 
 class Agent:
@@ -44,7 +62,7 @@ class Agent:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="guest")
         self._busy: dict[str, str] = {}
-        self._faults: dict[str, tuple[int, str]] = {}
+        self._faults: dict[str, Fault] = {}
         self._stayed: dict[str, float] = {}
         """Guests that could not be removed, and when."""
         self._is_written = True
@@ -145,8 +163,8 @@ class Agent:
         guest = wanted.get(guest_id)
         if guest is None:
             return time.monotonic() - self._stayed.get(guest_id, 0.0) >= _AGAIN
-        failed = self._faults.get(guest_id)
-        if failed and failed[0] == guest.generation:
+        fault = self._faults.get(guest_id)
+        if fault and fault.holds(guest) and time.monotonic() - fault.at < fault.pause:
             return False
         done = self._done(guest)
         return done.generation < guest.generation or next_step(guest, self._seen.get(guest_id), done) is not None
@@ -175,13 +193,19 @@ class Agent:
                 self.act()
 
     def _fail(self, guest_id: str, guest: GuestSpec | None, reason: str) -> None:
-        """Remember why; the same generation is not tried again by itself, a removal is, in a while."""
+        """Remember why. The same generation is not tried again by itself: who asked for it is told.
+
+        A removal is, in a while, and so is a NIC: its request was answered long ago.
+        """
         cause = guest.request_id if guest else None
         log.warning("a guest could not be brought to its spec", guest=guest_id, reason=reason, request_id=cause)
-        if guest is not None:
-            self._faults[guest_id] = (guest.generation, reason)
-        else:
+        if guest is None:
             self._stayed[guest_id] = time.monotonic()
+            return
+        before, pause = self._faults.get(guest_id), math.inf
+        if self._busy.get(guest_id) in ("attach_nic", "detach_nic"):
+            pause = min(2 * before.pause, _AT_MOST) if before and before.holds(guest) else _AGAIN
+        self._faults[guest_id] = Fault(guest.generation, reason, pause)
 
     def _done(self, guest: GuestSpec) -> Done:
         """A guest without a ledger entry is new here, or its entry was lost: what could destroy data counts as done."""
@@ -324,10 +348,11 @@ class Agent:
     def _status_of(self, guest: GuestSpec) -> GuestStatus:
         seen = self._seen.get(guest.id)
         done = self._done(guest)
-        generation, fault = self._faults.get(guest.id, (0, None))
-        failed = fault is not None and generation == guest.generation
+        fault = self._faults.get(guest.id)
+        if fault is not None and not fault.holds(guest):
+            fault = None
         state = seen.state if seen is not None and seen.has_domain else "building"
-        if failed and state == "building":
+        if fault is not None and state == "building":
             state = "failed"
         return GuestStatus(
             id=guest.id,
@@ -337,7 +362,7 @@ class Agent:
             reboots=done.reboots,
             hard_reboots=done.hard_reboots,
             rebuilds=done.rebuilds,
-            fault=fault if failed else None,
+            fault=fault.reason if fault else None,
             step=self._busy.get(guest.id),
             vnc_port=seen.vnc_port if seen else None,
         )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -46,13 +49,24 @@ class Ledger:
         self.save(page)
 
     def save(self, page: Page) -> None:
-        with self._lock:
-            new = self._file.with_suffix(".new")
-            with new.open("wb") as file:
-                file.write(msgspec.json.encode(page))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._file)
+        with self._lock, written_whole(self._file) as file:
+            file.write(msgspec.json.encode(page))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def written_whole(file: Path) -> Iterator[BinaryIO]:
+    """What takes the file's place in the end. Where it can't be written, a full disk has nothing more to hold."""
+    new = file.with_suffix(".new")
+    try:
+        with new.open("wb") as written:
+            yield written
+        new.replace(file)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise
 
 
 def _after_boot(done: Done) -> Done:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import msgspec
@@ -25,6 +26,7 @@ from pileus.node.desired import (
     NicCounters,
 )
 from pileus.node.host import HostError, Seen
+from pileus.node.ledger import written_whole
 
 
 class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -150,8 +152,8 @@ class SimulatedHost:
         with self._lock:
             held = self._guests.get(guest_id)
             if held is not None:
-                held.leaving = tuple(nic for nic in held.leaving if nic != port_id)
-                self._keep(guest_id)
+                leaving = tuple(nic for nic in held.leaving if nic != port_id)
+                self._keep(guest_id, msgspec.structs.replace(held, leaving=leaving), self._specs[guest_id])
 
     def remove(self, guest_id: str) -> None:
         with self._lock:
@@ -169,7 +171,7 @@ class SimulatedHost:
         """The guest dies by itself."""
         with self._lock:
             self._set(self._guests[guest_id], "crashed")
-            self._keep(guest_id)
+            self._keep(guest_id, self._guests[guest_id], self._specs[guest_id])
         self._wake()
 
     def serve_metadata(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
@@ -220,10 +222,11 @@ class SimulatedHost:
         if held.disk is None:
             held.disk, held.disks_made = guest.root.sha512, held.disks_made + 1
 
-    def _keep(self, guest_id: str) -> None:
-        if self._memory is None:
-            return
-        _write(self._memory, guest_id, Kept(self._guests[guest_id], self._specs[guest_id]))
+    def _keep(self, guest_id: str, guest: Guest, spec: GuestSpec) -> None:
+        """From now on it is so; where it can't be written down, it is as it was."""
+        if self._memory is not None:
+            _write(self._memory, guest_id, Kept(guest, spec))
+        self._guests[guest_id], self._specs[guest_id] = guest, spec
 
     def _set(self, held: Guest, state: GuestState) -> None:
         held.state, held.has_domain = state, True
@@ -241,7 +244,7 @@ class SimulatedHost:
 
 
 class _Step:
-    """Takes the time and fails as the knobs say; then gives the guest, locked."""
+    """Takes the time and fails as the knobs say; then gives a copy of the guest to change, and keeps what came of it. Locked."""
 
     def __init__(self, host: SimulatedHost, verb: str, guest: GuestSpec) -> None:
         self._host, self._verb, self._guest = host, verb, guest
@@ -253,13 +256,13 @@ class _Step:
         if self._verb in knobs.fail_at:
             raise HostError(knobs.fail_at[self._verb])
         self._host._lock.acquire()
-        self._host._specs[self._guest.id] = self._guest
-        return self._host._guests.setdefault(self._guest.id, Guest())
+        self._held = deepcopy(self._host._guests.get(self._guest.id)) or Guest()
+        return self._held
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         try:
-            if self._verb != "remove":
-                self._host._keep(self._guest.id)
+            if kind is None and self._verb != "remove":
+                self._host._keep(self._guest.id, self._held, self._guest)
         finally:
             self._host._lock.release()
             self._host._wake()
@@ -280,9 +283,8 @@ def end_guests(memory: Path) -> None:
 
 
 def _write(memory: Path, guest_id: str, kept: Kept) -> None:
-    new = _file(memory, guest_id).with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(kept))
-    new.replace(_file(memory, guest_id))
+    with written_whole(_file(memory, guest_id)) as file:
+        file.write(msgspec.json.encode(kept))
 
 
 def _file(memory: Path, guest_id: str) -> Path:
