@@ -6,18 +6,22 @@ import gzip
 import hashlib
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from pileus.core.config import FileStore, Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
+from pileus.core.errors import BadRequest, Problem
 from pileus.services.image import copies, files, importing, plugins, receive, store, stores
 from pileus.services.image.plugins import Plan
 from pileus.services.image.plugins import work as plugins_work
@@ -208,6 +212,73 @@ def test_an_import_of_staged_data_that_is_killed(
     else:
         pytest.fail("it never came to its end")
     assert seen == {"uploading", "active"}
+
+
+def full_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
+    """The disk is full at the n-th call that needs room on it; the calls that came."""
+    taken: list[str] = []
+
+    def counted(name: str, call: Callable[..., Any], error: Exception) -> Callable[..., Any]:
+        def counting(*args: Any, **more: Any) -> Any:
+            taken.append(name)
+            if len(taken) == step:
+                raise error
+            return call(*args, **more)
+
+        return counting
+
+    for name in ("write", "fsync", "link", "mkdir"):
+        no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        monkeypatch.setattr(os, name, counted(name, getattr(os, name), no_room))
+    full = OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
+    monkeypatch.setattr(Database, "_commit", counted("commit", Database._commit, full))
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("data", "container_format"), [(DATA, "bare"), (GZIPPED, "compressed")], ids=["as it is", "unpacked"]
+)
+def test_an_import_of_staged_data_for_which_there_is_no_room(
+    tmp_path: Path, data: bytes, container_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = ImageImport(method=ImportMethod(name="glance-direct"))
+    for step in range(1, 100):
+        settings, image = prepared(tmp_path / str(step), container_format)
+        db, places = Database(settings.database_url), stores.of(settings)
+        asyncio.run(receive.stage(db, places, caller(), image, chunks(data), None))
+        with db.read() as tx:
+            image = store.known_image(tx, image.id)
+        with monkeypatch.context() as patch:
+            taken = full_at(patch, step)
+            with suppress(OperationalError, OSError, Problem):
+                hold = importing.begin_staged(db, places, caller(), image, wish, Targets(["file"], together=True))
+                asyncio.run(importing.staged(db, places, caller(), image, hold, Plan()))
+        db.close()
+        status = check(settings, image.id, data)
+        if len(taken) < step:
+            assert status == "active"
+            break
+        if status == "uploading":
+            import_again(settings, image.id, wish, Plan())
+        else:
+            assert (status, taken[-1]) == ("active", "commit"), f"it is {status} after {taken}"
+    else:
+        pytest.fail("it never came to its end")
+    assert step > 5
+
+
+def test_staged_data_that_can_be_no_image_is_not_kept(tmp_path: Path) -> None:
+    settings, image = prepared(tmp_path / "state", "compressed")
+    db, places = Database(settings.database_url), stores.of(settings)
+    asyncio.run(receive.stage(db, places, caller(), image, chunks(GZIPPED[:-9]), None))
+    with db.read() as tx:
+        image = store.known_image(tx, image.id)
+    wish = ImageImport(method=ImportMethod(name="glance-direct"))
+    hold = importing.begin_staged(db, places, caller(), image, wish, Targets(["file"], together=True))
+    with pytest.raises(BadRequest):
+        asyncio.run(importing.staged(db, places, caller(), image, hold, Plan()))
+    db.close()
+    assert check(settings, image.id) == "queued"
 
 
 def test_an_import_from_the_web_that_is_killed(tmp_path: Path) -> None:

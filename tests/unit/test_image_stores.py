@@ -154,11 +154,15 @@ def test_an_import_that_must_succeed_everywhere(
 ) -> None:
     image = staged(client)
     assert import_(client, image, all_stores=True).status_code == 202
-    wait_until(lambda: shown(client, image)["status"] == "queued")
+    wait_until(lambda: shown(client, image)["status"] == "uploading")
     assert shown(client, image)["os_glance_failed_import"] == "broken"
-    assert task(client, image)[0] == "failure"
+    status, message = task(client, image)
+    assert status == "failure"
+    assert message.endswith("What was staged is still there: ask for the import again.")
     sweep(cloud.db, cloud.settings)
     assert os.listdir(second) == bucket.keys() == []
+    assert import_(client, image).status_code == 202
+    wait_until(lambda: shown(client, image)["status"] == "active")
 
 
 def test_an_import_that_may_fail_somewhere(client: httpx.Client, cloud: Live) -> None:

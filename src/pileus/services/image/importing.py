@@ -12,8 +12,8 @@ import structlog
 
 from pileus.core.context import Caller
 from pileus.core.db import Database
-from pileus.core.errors import BadRequest, Conflict, Problem
-from pileus.services.image import fetch, plugins, receive, remote
+from pileus.core.errors import BadRequest, Conflict, Gone, Problem
+from pileus.services.image import fetch, plugins, receive, remote, rules
 from pileus.services.image.files import Incoming
 from pileus.services.image.placing import publish
 from pileus.services.image.rules import imports
@@ -44,14 +44,28 @@ def begin_staged(
 
 
 async def staged(db: Database, stores: Stores, caller: Caller, image: ImageRow, hold: Incoming, plan: Plan) -> None:
-    """From what was staged to an active image; or to a queued one, with nothing kept."""
+    """From what was staged to an active image.
+
+    Bytes that can be no image are not kept, and the image is queued; whatever else goes wrong, they wait for another import.
+    """
     assert image.staged is not None
     file, received = hold.files.staged(hold.upload), Received(**image.staged)
+
+    def end(error: BaseException | None) -> None:
+        hold.release()
+        if error is not None and not isinstance(error, BadRequest | Gone):
+            receive.give_up(db, caller, image, hold, rules.abandon_import, error)
+            return
+        file.unlink(missing_ok=True)
+        if error is not None:
+            receive.give_up(db, caller, image, hold, rules.abandon_upload, error)
+
     try:
-        async with receive.taking_back(db, caller, image, hold):
-            await _complete(db, stores, caller, image, hold, plan, Arrival.of(image, file, received))
-    finally:
-        await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
+        await _complete(db, stores, caller, image, hold, plan, Arrival.of(image, file, received))
+    except BaseException as error:
+        await asyncio.shield(asyncio.to_thread(end, error))
+        raise
+    await asyncio.shield(asyncio.to_thread(end, None))
 
 
 async def from_web(

@@ -135,19 +135,26 @@ async def receive(image: ImageRow, incoming: Incoming, chunks: AsyncIterator[byt
 @asynccontextmanager
 async def taking_back(db: Database, caller: Caller, image: ImageRow, incoming: Incoming) -> AsyncGenerator[None]:
     """Whatever happens inside, `incoming` is released; where it fails, the image is queued again and told why."""
-
-    def give_up(reason: str) -> None:
-        with db.write() as tx:
-            rules.abandon_upload(tx, caller, image.id, incoming.upload, reason)
-
     try:
         yield
     except BaseException as error:
-        reason = error.message if isinstance(error, Problem) else "It was interrupted."
         await asyncio.shield(asyncio.to_thread(incoming.release))
-        await asyncio.shield(asyncio.to_thread(give_up, reason))
+        await asyncio.shield(asyncio.to_thread(give_up, db, caller, image, incoming, rules.abandon_upload, error))
         raise
     await asyncio.shield(asyncio.to_thread(incoming.release))
+
+
+Abandon = Callable[[Tx, Caller, str, str, str], object]
+"""Image id, upload, reason."""
+
+
+def give_up(
+    db: Database, caller: Caller, image: ImageRow, incoming: Incoming, abandon: Abandon, error: BaseException
+) -> None:
+    """Write down that an upload, or an import, has failed, and why."""
+    reason = error.message if isinstance(error, Problem) else "It was interrupted."
+    with db.write() as tx:
+        abandon(tx, caller, image.id, incoming.upload, reason)
 
 
 async def pump(chunks: AsyncIterator[bytes], incoming: Incoming, look: Callable[[], object]) -> None:

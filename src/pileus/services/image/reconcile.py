@@ -69,8 +69,7 @@ def _give_up(db: Database, lost: set[str], staged: set[str]) -> set[str]:
     nobody, waiting = system_caller(), set()
     with db.write() as tx:
         for upload, image_id in store.images_of_uploads(tx, sorted(lost)):
-            again = "What was staged is still there: ask for the import again."
-            if upload in staged and rules.abandon_import(tx, nobody, image_id, upload, f"Its importer died. {again}"):
+            if upload in staged and rules.abandon_import(tx, nobody, image_id, upload, "Its importer died."):
                 waiting.add(upload)
                 log.info("an import died, what was staged for it waits again", image=image_id)
                 continue

@@ -70,6 +70,7 @@ def abandon_import(tx: Tx, caller: Caller, image_id: str, upload: str, reason: s
     """Back to uploading, with what is staged; False where it is no import of such."""
     if not store.stage_again(tx, upload):
         return False
+    reason += " What was staged is still there: ask for the import again."
     events.record(tx, caller, "image", "import", "image", image_id, outcome="failure", reason=reason)
     _end_work(tx, image_id, reason)
     return True
