@@ -106,7 +106,7 @@ class Runner:
     def run(self, operation: Operation, step: Step, fault: str, wanted: world.Facts) -> Outcome:
         """One run with a fault."""
         began = time.monotonic()
-        outcome, operation.fault = Outcome(step, fault), fault
+        outcome = Outcome(step, fault)
         before = self._begin(operation)
         self.cloud.control.fault(step, fault)
         try:

@@ -27,6 +27,7 @@ _WORDS = (
     (re.compile(r"\b(10|172)\.\d+\.\d+\.\d+\b"), "ADDRESS"),
     (re.compile(r"\b(r|i|ami|instance|tap)-?[0-9a-f]{8}(-[0-9a-f]{2})?\b"), "NUMBER"),
     (re.compile(r"gAAAA[\w-]+=*|\d+:gAAAA[\w-]+=*"), "SEALED"),
+    (re.compile(r"(?<![\w-])[\w-]{43}="), "KEY"),
 )
 UNLIKE = {
     "revision", "revision_number", "generation", "observed_generation", "deleting_revision", "digest", "number", "id_number",
