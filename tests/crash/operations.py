@@ -292,7 +292,7 @@ class ImageImport(Operation):
         return self.cloud.row("image_image", self._image)["staged"] is not None
 
     def _is_taken(self) -> bool:
-        return self._shown["status"] in ("importing", "active")
+        return bool(self.cloud.looked(f"/image/images/{self._image}/tasks")["tasks"])
 
     def is_done(self) -> bool:
         return bool(self._shown["status"] == "active")

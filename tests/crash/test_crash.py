@@ -13,10 +13,8 @@ from tests.support import postgres
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("PILEUS_CRASH_SEED", "5"))
-RUNS = 3
-"""Of each operation on each database."""
-HERE = ("boot", "delete", "rebuild")
-"""The others: `python -m tests.crash`. docs/decisions/crash-tests.md says what they still find."""
+RUNS = {"sqlite": 2, "postgresql": 1}
+"""Of each operation."""
 
 
 @pytest.fixture(scope="module", params=postgres.DATABASES)
@@ -28,12 +26,16 @@ def runner(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     cloud.close()
 
 
-@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_that_is_stopped_ends_as_one_that_is_not(runner: Runner, name: str) -> None:
     operation = OPERATIONS[name](runner.cloud)
     steps, wanted = runner.record(operation)
     chosen = choose(steps, runner.cloud.database, SEED, every=False)
-    some = random.Random(SEED).sample(chosen, min(RUNS, len(chosen)))
-    found = list(outcomes(runner, operation, some, wanted))
-    assert [(outcome.fault, str(outcome.step), outcome.wrong) for outcome in found if outcome.wrong] == []
-    assert any(outcome.fired for outcome in found)
+    random.Random(f"{SEED} {name}").shuffle(chosen)
+    reached = 0
+    for outcome in outcomes(runner, operation, chosen, wanted):
+        assert not outcome.wrong, f"{outcome.fault} at {outcome.step}: {outcome.wrong}"
+        reached += outcome.fired is not None
+        if reached == RUNS[runner.cloud.database]:
+            return
+    pytest.fail("the steps of the uninterrupted run did not come again")
