@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pileus.core.db import Database, Tx, new_id
 from pileus.core.errors import Conflict
+from pileus.core.version import Version
 from pileus.services.placement import rules, store
-from pileus.services.placement.rules import Inventory
+from pileus.services.placement.rules import Inventory, providers
 from tests.support.postgres import DATABASES, new_url
 
 
@@ -83,11 +84,24 @@ def test_a_provider_is_ensured_once(db: Database) -> None:
         rules.ensure_provider(tx, host, before.name, wanted, ["COMPUTE_NODE"])
         assert store.providers.provider(tx, host) == before
         assert claim(tx, host, VCPU=1)
-        rules.ensure_provider(tx, host, before.name, {"DISK_GB": Inventory(total=3)}, [])
+        none = Inventory(total=0)
+        rules.ensure_provider(
+            tx, host, before.name, {"VCPU": none, "MEMORY_MB": none, "DISK_GB": Inventory(total=3)}, []
+        )
         assert used(tx, host) == {"VCPU": 1, "DISK_GB": 0}
         assert set(store.providers.traits_of(tx, host)) == {"COMPUTE_NODE", "CUSTOM_FAST"}
         with pytest.raises(Conflict):
             rules.remove_provider(tx, host)
+
+
+def test_what_others_gave_a_provider_stays_when_its_host_registers_again(db: Database) -> None:
+    with db.write() as tx:
+        host = make_host(tx, VCPU=1)
+        row = store.providers.provider(tx, host)
+        assert row
+        providers.put_inventory(tx, row, "PCPU", Inventory(total=2), Version(1, 39))
+        rules.ensure_provider(tx, host, row.name, {"VCPU": Inventory(total=1), "DISK_GB": Inventory(total=0)}, [])
+        assert used(tx, host) == {"VCPU": 0, "PCPU": 0}
 
 
 @pytest.fixture

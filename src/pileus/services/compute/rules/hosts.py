@@ -58,8 +58,7 @@ def register(tx: Tx, facts: HostFacts, settings: Settings) -> HostRow:
         "MEMORY_MB": Inventory(total=facts.memory_mb, max_unit=facts.memory_mb, allocation_ratio=settings.memory_ratio),
         "DISK_GB": Inventory(total=facts.disk_gb, max_unit=facts.disk_gb),
     }
-    have = {name: inventory for name, inventory in inventories.items() if inventory.total > 0}
-    placement.ensure_provider(tx, row.id, row.name, have, {HOST_TRAIT, *facts.traits})
+    placement.ensure_provider(tx, row.id, row.name, inventories, {HOST_TRAIT, *facts.traits})
     return row
 
 

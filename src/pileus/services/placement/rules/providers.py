@@ -217,9 +217,10 @@ def set_aggregates(tx: Tx, row: ProviderRow, wanted: Iterable[str]) -> None:
 def ensure_provider(
     tx: Tx, provider_id: str, name: str, inventories: Mapping[str, Inventory], traits: Iterable[str]
 ) -> None:
-    """A root provider with these inventories and, beside those that others gave it, these traits.
+    """A root provider with these inventories and traits, beside those that others gave it.
 
-    Idempotent: where nothing differs nothing is written. Custom traits come into being. An inventory in use stays.
+    Idempotent: where nothing differs nothing is written. Custom traits come into being. An inventory with a total of 0 goes,
+    unless it is in use.
     """
     row = store.providers.provider(tx, provider_id) or create(tx, name, provider_id)
     if row.name != name:
@@ -228,10 +229,11 @@ def ensure_provider(
     have = {one.resource_class: one for one in store.providers.inventories_of(tx, provider_id)}
     changed = False
     for resource_class, inventory in inventories.items():
-        if resource_class not in have or _differs(have[resource_class], inventory):
+        if inventory.total and (resource_class not in have or _differs(have[resource_class], inventory)):
             _put_inventory(tx, provider_id, resource_class, inventory)
             changed = True
-    gone = {*have} - {*inventories} - store.providers.classes_in_use(tx, provider_id)
+    gone = {name for name in have.keys() & inventories.keys() if not inventories[name].total}
+    gone -= store.providers.classes_in_use(tx, provider_id)
     if gone:
         store.providers.drop_inventories(tx, provider_id, gone)
     given = set(store.providers.traits_of(tx, provider_id))
