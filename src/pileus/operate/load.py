@@ -20,7 +20,6 @@ OF_ONE_TENANT = 100
 PATIENCE = 120.0
 """Seconds without any server's becoming ACTIVE after which the rest is given up."""
 LISTS = 200
-ASKED_FOR = 10
 QUOTAS = {"instances": 2 * OF_ONE_TENANT, "cores": 100 * OF_ONE_TENANT, "ram": 1 << 20}
 """Limits, though never reached: to count what is in use is part of a boot."""
 
@@ -98,15 +97,12 @@ class Load:
         return Booted(last - began, posts, active, servers - await self._count_active())
 
     async def _all_run(self, started: Iterable[str]) -> None:
-        """Until all run, or for a while none more does. Of one on a host that is not of the swarm the API says it."""
+        """Until all run, or for a while none more does."""
         rest, since = set(started), time.monotonic()
-        async with self._one() as call:
-            while (rest := rest - self._known.keys()) and time.monotonic() < since + PATIENCE:
-                for server in sorted(rest)[:ASKED_FOR]:
-                    if (await call("GET", f"/compute/v2.1/servers/{server}"))["server"]["status"] == "ACTIVE":
-                        self._known.setdefault(server, time.monotonic())
-                        since = time.monotonic()
-                await asyncio.sleep(0.2)
+        while rest and time.monotonic() < since + PATIENCE:
+            await asyncio.sleep(0.2)
+            if rest & self._known.keys():
+                rest, since = rest - self._known.keys(), time.monotonic()
 
     async def _count_active(self) -> int:
         """As the API says it."""

@@ -27,10 +27,11 @@ from pileus.core.context import system_caller
 from pileus.core.db import Database
 from pileus.core.errors import NotFound
 from pileus.operate import state
-from pileus.operate.load import NAME, Load
+from pileus.operate.load import NAME, PATIENCE, Load
 from pileus.operate.options import OptionError
 from pileus.services.compute.rules import admit
 from pileus.services.compute.rules import hosts as rules
+from pileus.services.compute.store import hosts as store
 
 PREFIX = f"{NAME}-"
 TOKEN = "a simulated host's token"
@@ -124,6 +125,7 @@ class _Measurement:
         self._metrics_token, self._say = metrics_token, say
         self._names = [f"{PREFIX}{number:05}" for number in range(1, hosts + 1)]
         self._known: dict[str, float] = {}
+        self._log = state_dir / "log" / "swarm.log"
         self._load = Load(urls, Client(state_dir), wish.clients, self._known)
 
     def run(self) -> Result:
@@ -131,7 +133,7 @@ class _Measurement:
             for name in self._names:
                 admit(tx, name, TOKEN)
         try:
-            with self._swarm() as swarm:
+            with self._others_rest(), self._swarm() as swarm:
                 result = self._measure(_Watched(swarm, self._urls, self._db))
                 if not self._wish.keep:
                     asyncio.run(self._load.clear())
@@ -190,9 +192,34 @@ class _Measurement:
         )
 
     def _wait_for_hosts(self) -> None:
-        """By what they heard themselves: to ask for a list of thousands again and again would be a load of its own."""
-        while any(name not in self._known for name in self._names):
-            time.sleep(1.0)
+        """By what they heard themselves: to ask for a list of thousands again and again would be a load of its own.
+
+        Raises OptionError where for a while none more registers.
+        """
+        missing, since = set(self._names), time.monotonic()
+        while missing:
+            time.sleep(0.5)
+            if missing & self._known.keys():
+                missing, since = missing - self._known.keys(), time.monotonic()
+            elif time.monotonic() > since + PATIENCE:
+                raise OptionError(
+                    f"{len(missing)} of {self._hosts} hosts have not registered, and for {PATIENCE:.0f} s none has: "
+                    f"{self._log} and the cloud's log in {self._state_dir / 'log'} say why."
+                )
+
+    @contextmanager
+    def _others_rest(self) -> Iterator[None]:
+        """Hosts that are not measured get no servers: nobody here hears when those run."""
+        with self._db.write() as tx:
+            others = [row.name for row in store.find(tx) if not row.name.startswith(PREFIX) and not row.disabled]
+            for name in others:
+                rules.set_disabled(tx, system_caller(), rules.host_of(tx, name), True, "pileus sim measures")
+        try:
+            yield
+        finally:
+            with self._db.write() as tx:
+                for name in others:
+                    rules.set_disabled(tx, system_caller(), rules.host_of(tx, name), False)
 
     def _share(self, watched: _Watched, act: Callable[[], None], units: float) -> Cpu:
         before = watched.cpu()
@@ -204,7 +231,7 @@ class _Measurement:
     def _swarm(self) -> Iterator[psutil.Process]:
         """The hosts, in a process of their own, which says what runs."""
         command = [sys.executable, "-m", "pileus.node.swarm", TOKEN, PREFIX, str(self._hosts), *self._urls]
-        with (self._state_dir / "log" / "swarm.log").open("ab") as log:
+        with self._log.open("ab") as log:
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd="/", text=True)
         assert process.stdout is not None
         hearing = threading.Thread(target=self._hear, args=(process.stdout,), daemon=True)
