@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -25,6 +25,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from pileus.core import built
 from pileus.core.errors import Conflict
 
 metadata = sa.MetaData(
@@ -91,18 +92,40 @@ class Tx:
         if self._begin is not None:
             self._begin()
             self._begin = None
+            self._connection.begin()
         return self._connection
 
     def execute(self, statement: Executable, values: Any = None) -> Any:
-        return self.connection.execute(statement, values) if values is not None else self.connection.execute(statement)
+        """`values` are of a statement that was built once."""
+        if values is None:
+            return self.connection.execute(statement)
+        quick = self._quick(statement) if isinstance(values, Mapping) else None
+        if quick is None:
+            return self.connection.execute(statement, values)
+        return quick.run(self.connection, values).result()
 
     def rows(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[S]:
         """The rows as structs; the columns are matched by name, quickest where they are its first fields. `values` are of a statement that was built once."""
-        result = self.connection.execute(statement, values)
-        names = tuple(result.keys())
+        quick = self._quick(statement) if values is not None else None
+        if quick is not None and values is not None:
+            names, found, _ = quick.run(self.connection, values)
+        else:
+            result = self.connection.execute(statement, values)
+            names, found = tuple(result.keys()), result.all()
         if names == kind.__struct_fields__[: len(names)]:
-            return [kind(*row) for row in result.all()]
-        return [kind(**dict(zip(names, row, strict=True))) for row in result.all()]
+            return [kind(*row) for row in found]
+        return [kind(**dict(zip(names, row, strict=True))) for row in found]
+
+    def _quick(self, statement: Executable) -> built.Built | None:
+        """None where only SQLAlchemy can: the text is given or depends on the values, or somebody listens to all of them."""
+        if self._is_heard or isinstance(statement, sa.TextClause):
+            return None
+        found = built.built(statement, self._connection.dialect)
+        return found if found.is_whole else None
+
+    @property
+    def _is_heard(self) -> bool:
+        return bool(self._connection.engine.dispatch.before_cursor_execute)
 
     def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
         found = self.rows(kind, statement, values)
@@ -126,7 +149,7 @@ class Tx:
         """Raises Conflict with the sentence `conflict` (formatted with the values) where a unique constraint is hit."""
         plain = _plain(values)
         try:
-            self.connection.execute(table.insert(), plain)
+            self._insert(table, plain, new=False)
         except IntegrityError as error:
             if conflict is None or not is_unique_violation(error):
                 raise
@@ -134,12 +157,33 @@ class Tx:
 
     def insert_new(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any]) -> bool:
         """False, and nothing changed, where a row with one of its unique keys is there (or was just committed)."""
-        insert = _insert_new(self.connection.dialect.name, table)
-        return int(self.connection.execute(insert, _plain(values)).rowcount) > 0
+        return self._insert(table, _plain(values), new=True) > 0
+
+    def _insert(self, table: sa.Table, values: dict[str, Any], new: bool) -> int:
+        """How many rows there are more."""
+        if self._is_heard:
+            statement = built.dialect_insert(self.connection.dialect.name)(table)
+            statement = statement.on_conflict_do_nothing() if new else statement
+            return int(self.connection.execute(statement.execution_options(preserve_rowcount=True), values).rowcount)
+        return built.insert(table, tuple(values), new, self._connection.dialect).run(self.connection, values).changed
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
-        if rows:
+        if len(rows) == 1:
+            self._insert(table, _plain(rows[0]), new=False)
+        elif rows:
             self.connection.execute(table.insert(), [_plain(row) for row in rows])
+
+    def change(self, table: sa.Table, row_id: str, values: Mapping[str, Any], conflict: str | None = None) -> int:
+        """`update` of the row with that `id`, quicker: to plain values."""
+        if self._is_heard:
+            return self.update(table, table.c.id == row_id, values, conflict)
+        quick = built.change(table, tuple(values), self._connection.dialect)
+        try:
+            return quick.run(self.connection, {**values, "key": row_id}).changed
+        except IntegrityError as error:
+            if conflict is None or not is_unique_violation(error):
+                raise
+            raise Conflict(conflict.format(**values)) from None
 
     def update(
         self, table: sa.Table, where: sa.ColumnElement[bool], values: Mapping[str, Any], conflict: str | None = None
@@ -157,7 +201,7 @@ class Tx:
 
     def upsert(self, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Insert the row, or update it where the key (primary or unique) exists."""
-        insert = _dialect_insert(self.connection.dialect.name)(table).values(**key, **values)
+        insert = built.dialect_insert(self.connection.dialect.name)(table).values(**key, **values)
         if values:
             insert = insert.on_conflict_do_update(index_elements=list(key), set_=dict(values))
         else:
@@ -198,20 +242,6 @@ def _plain(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(values, msgspec.Struct):
         return {name: getattr(values, name) for name in values.__struct_fields__}
     return dict(values)
-
-
-@cache
-def _insert_new(dialect: str, table: sa.Table) -> Any:
-    insert = _dialect_insert(dialect)(table).on_conflict_do_nothing()
-    return insert.execution_options(preserve_rowcount=True)
-
-
-def _dialect_insert(name: str) -> Any:
-    if name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    return insert
 
 
 def is_unique_violation(error: IntegrityError) -> bool:
@@ -323,6 +353,7 @@ class Database:
         """On PostgreSQL it begins at its first statement: each of BEGIN and COMMIT takes a round trip."""
         if self.is_sqlite:
             _quickly(connection, begin)
+            connection.begin()
             return Tx(connection, writable)
         return Tx(connection, writable, partial(_quickly, connection, begin))
 

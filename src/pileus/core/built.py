@@ -1,0 +1,141 @@
+"""Statements that are built once and executed often: straight to the driver, with what SQLAlchemy made of them.
+
+For each execution SQLAlchemy looks its statement up and makes a context and a result, which takes three times as long as
+the driver itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect, IteratorResult, Result
+from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import Executable
+
+Convert = Callable[[Any], Any]
+
+
+class Outcome(NamedTuple):
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    changed: int
+    """How many rows a change has met."""
+
+    def result(self) -> Result[Any]:
+        return IteratorResult(SimpleResultMetaData(self.names), iter(self.rows))
+
+
+class Built:
+    """One statement for one dialect."""
+
+    def __init__(self, statement: Any, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
+        """`columns`: the parameters of an INSERT or UPDATE without values of its own."""
+        compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+        self.is_whole = not compiled.post_compile_params and not compiled.literal_execute_params
+        """Whether its text is the same for all values; that of `IN` with as many as are given is not."""
+        self._sql = str(compiled)
+        self._order: list[str] | None = compiled.positiontup
+        self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        self._encode = {
+            name: convert
+            for name, bind in compiled.binds.items()
+            if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+        self._shown = list(statement.exported_columns)
+        self._names = tuple(str(column.key) for column in self._shown)
+        self._dialect = dialect
+        self._decode: list[tuple[int, Convert]] | None = None
+        self._errors = dialect.loaded_dbapi.Error
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Outcome:
+        """Raises DBAPIError as SQLAlchemy would."""
+        given = {**self._fixed, **values}
+        for name, encode in self._encode.items():
+            given[name] = encode(given[name])
+        plain = given if self._order is None else [given[name] for name in self._order]
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(self._sql, plain)
+            rows: Sequence[Any] = self._decoded(cursor) if self._names else ()
+            changed = cursor.rowcount
+        except self._errors as error:
+            raise self._told(connection, error, cursor) from error
+        finally:
+            cursor.close()
+        return Outcome(self._names, rows, changed)
+
+    def _decoded(self, cursor: Any) -> Sequence[Sequence[Any]]:
+        if self._decode is None:
+            self._decode = self._converts([column[1] for column in cursor.description])
+        if not self._decode:
+            found: Sequence[Sequence[Any]] = cursor.fetchall()
+            return found
+        rows = [list(row) for row in cursor.fetchall()]
+        for place, decode in self._decode:
+            for row in rows:
+                row[place] = decode(row[place])
+        return rows
+
+    def _converts(self, kinds: Sequence[Any]) -> list[tuple[int, Convert]]:
+        """How the driver's values of some types become ours, by column."""
+        found = [
+            column.type.dialect_impl(self._dialect).result_processor(self._dialect, kind)
+            for column, kind in zip(self._shown, kinds, strict=True)
+        ]
+        return [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    def _told(self, connection: Connection, error: Exception, cursor: Any) -> DBAPIError:
+        gone = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[arg-type]
+        if gone:
+            connection.exec_driver_sql("SELECT 1")  # fails too, and so the pool learns of it
+        told = DBAPIError.instance(self._sql, None, error, self._errors, True, gone, connection.dialect)
+        assert isinstance(told, DBAPIError)
+        return told
+
+
+_known: dict[str, WeakKeyDictionary[Any, Built]] = {}
+
+
+def built(statement: Executable, dialect: Dialect) -> Built:
+    """What is known of a statement that will come again: it is kept as long as the statement is."""
+    known = _known.setdefault(dialect.name, WeakKeyDictionary())
+    found = known.get(statement)
+    if found is None:
+        found = known[statement] = Built(statement, dialect)
+    return found
+
+
+_writes: dict[tuple[Any, ...], Built] = {}
+"""As many as there are tables and ways to write to them."""
+
+
+def insert(table: sa.Table, columns: tuple[str, ...], new: bool, dialect: Dialect) -> Built:
+    """`new`: nothing is done where a row with one of its unique keys is there."""
+    found = _writes.get((table, columns, new, dialect.name))
+    if found is None:
+        statement: Any = (
+            dialect_insert(dialect.name)(table).on_conflict_do_nothing() if new else table.insert()
+        ).inline()
+        found = _writes[table, columns, new, dialect.name] = Built(statement, dialect, columns)
+    return found
+
+
+def change(table: sa.Table, columns: tuple[str, ...], dialect: Dialect) -> Built:
+    """UPDATE of the row whose `id` is the parameter `key`."""
+    found = _writes.get((table, columns, dialect.name))
+    if found is None:
+        statement = table.update().where(table.c.id == sa.bindparam("key"))
+        found = _writes[table, columns, dialect.name] = Built(statement, dialect, columns)
+    return found
+
+
+def dialect_insert(name: str) -> Any:
+    if name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    return insert
