@@ -53,12 +53,10 @@ class Built:
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Outcome:
         """Raises DBAPIError as SQLAlchemy would."""
-        given = {**self._fixed, **values}
-        for name, encode in self._encode.items():
-            given[name] = encode(given[name])
-        plain = given if self._order is None else [given[name] for name in self._order]
+        plain = self._plain(values)
         cursor = connection.connection.cursor()
         try:
+            self._tell(connection, cursor, plain, False)
             cursor.execute(self._sql, plain)
             rows: Sequence[Any] = self._decoded(cursor) if self._names else ()
             changed = cursor.rowcount
@@ -67,6 +65,30 @@ class Built:
         finally:
             cursor.close()
         return Outcome(self._names, rows, changed)
+
+    def run_many(self, connection: Connection, many: Sequence[Mapping[str, Any]]) -> None:
+        """A change with each of these values. Raises as `run` does."""
+        plain = [self._plain(values) for values in many]
+        cursor = connection.connection.cursor()
+        try:
+            self._tell(connection, cursor, plain, True)
+            cursor.executemany(self._sql, plain)
+        except self._errors as error:
+            raise self._told(connection, error, cursor) from error
+        finally:
+            cursor.close()
+
+    def _plain(self, values: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them."""
+        given = {**self._fixed, **values}
+        for name, encode in self._encode.items():
+            given[name] = encode(given[name])
+        return given if self._order is None else [given[name] for name in self._order]
+
+    def _tell(self, connection: Connection, cursor: Any, plain: Any, many: bool) -> None:
+        """Who listens to an engine's statements hears these too."""
+        for listener in connection.dispatch.before_cursor_execute:
+            listener(connection, cursor, self._sql, plain, None, many)
 
     def _decoded(self, cursor: Any) -> Sequence[Sequence[Any]]:
         if self._decode is None:
@@ -121,6 +143,20 @@ def insert(table: sa.Table, columns: tuple[str, ...], new: bool, dialect: Dialec
             dialect_insert(dialect.name)(table).on_conflict_do_nothing() if new else table.insert()
         ).inline()
         found = _writes[table, columns, new, dialect.name] = Built(statement, dialect, columns)
+    return found
+
+
+def upsert(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], dialect: Dialect) -> Built:
+    """INSERT, or UPDATE of `columns` where a row with the key is there."""
+    found = _writes.get((table, key, columns, dialect.name))
+    if found is None:
+        statement = dialect_insert(dialect.name)(table).inline()
+        if columns:
+            news = {name: statement.excluded[name] for name in columns}
+            statement = statement.on_conflict_do_update(index_elements=list(key), set_=news)
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=list(key))
+        found = _writes[table, key, columns, dialect.name] = Built(statement, dialect, (*key, *columns))
     return found
 
 

@@ -117,15 +117,11 @@ class Tx:
         return [kind(**dict(zip(names, row, strict=True))) for row in found]
 
     def _quick(self, statement: Executable) -> built.Built | None:
-        """None where only SQLAlchemy can: the text is given or depends on the values, or somebody listens to all of them."""
-        if self._is_heard or isinstance(statement, sa.TextClause):
+        """None where only SQLAlchemy can: the text is given, or depends on the values."""
+        if isinstance(statement, sa.TextClause):
             return None
         found = built.built(statement, self._connection.dialect)
         return found if found.is_whole else None
-
-    @property
-    def _is_heard(self) -> bool:
-        return bool(self._connection.engine.dispatch.before_cursor_execute)
 
     def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
         found = self.rows(kind, statement, values)
@@ -161,22 +157,17 @@ class Tx:
 
     def _insert(self, table: sa.Table, values: dict[str, Any], new: bool) -> int:
         """How many rows there are more."""
-        if self._is_heard:
-            statement = built.dialect_insert(self.connection.dialect.name)(table)
-            statement = statement.on_conflict_do_nothing() if new else statement
-            return int(self.connection.execute(statement.execution_options(preserve_rowcount=True), values).rowcount)
         return built.insert(table, tuple(values), new, self._connection.dialect).run(self.connection, values).changed
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
         if len(rows) == 1:
             self._insert(table, _plain(rows[0]), new=False)
         elif rows:
-            self.connection.execute(table.insert(), [_plain(row) for row in rows])
+            many = [_plain(row) for row in rows]
+            built.insert(table, tuple(many[0]), False, self._connection.dialect).run_many(self.connection, many)
 
     def change(self, table: sa.Table, row_id: str, values: Mapping[str, Any], conflict: str | None = None) -> int:
         """`update` of the row with that `id`, quicker: to plain values."""
-        if self._is_heard:
-            return self.update(table, table.c.id == row_id, values, conflict)
         quick = built.change(table, tuple(values), self._connection.dialect)
         try:
             return quick.run(self.connection, {**values, "key": row_id}).changed
@@ -201,12 +192,7 @@ class Tx:
 
     def upsert(self, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Insert the row, or update it where the key (primary or unique) exists."""
-        insert = built.dialect_insert(self.connection.dialect.name)(table).values(**key, **values)
-        if values:
-            insert = insert.on_conflict_do_update(index_elements=list(key), set_=dict(values))
-        else:
-            insert = insert.on_conflict_do_nothing(index_elements=list(key))
-        self.connection.execute(insert)
+        built.upsert(table, tuple(key), tuple(values), self._connection.dialect).run(self.connection, {**key, **values})
 
     def database_time(self) -> datetime:
         """What the clock says that all processes share: the database's own, naive UTC."""
@@ -306,6 +292,8 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._writer = threading.Lock()
         options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 16, "pool_timeout": 30}
+        # the connection used last is the next: its statements are prepared, its server process is warm
+        options["pool_use_lifo"] = True
         # drivers begin no transaction by themselves: read() and write() do
         if self.is_sqlite:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}

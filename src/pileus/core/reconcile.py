@@ -47,6 +47,8 @@ class Reconciler(msgspec.Struct):
     run: Callable[[], None]
     topics: Sequence[str] = ()
     interval: float = 60.0
+    gather: float = 0.0
+    """Seconds after a wake-up in which others may follow: a burst of changes is one run."""
 
 
 class Controller:
@@ -124,6 +126,7 @@ class Controller:
             due, failures = 0.0, 0
             while not self._stop.is_set():
                 if work.held and (work.wake.is_set() or time.monotonic() >= due):
+                    self._stop.wait(reconciler.gather)
                     failures = 0 if self._run(work) else failures + 1
                     if failures and failures % _TRIES == 0:
                         work.left_until = time.monotonic() + 2 * LEASE.total_seconds()
