@@ -17,6 +17,8 @@ log = structlog.get_logger("pileus.network")
 
 Hosts = Callable[[Tx], set[str]]
 INTERVAL = 30.0
+GATHER = 0.05
+"""Seconds that simulated networks wait for more changes."""
 PATIENCE = 1.0
 """Seconds for all hosts to have a change in their flows. A host that is away must not hold up the others."""
 
@@ -78,4 +80,4 @@ def reconcilers(db: Database, settings: Settings, northbound: str, southbound: s
     """Simulated hosts have no OVN: the connections are not used then."""
     real = settings.mode == "real"
     run = NetworkReconciler(db, northbound, southbound, hosts).run if real else lambda: activate_all(db)
-    return [Reconciler("network", run, topics=("network",), interval=INTERVAL)]
+    return [Reconciler("network", run, topics=("network",), interval=INTERVAL, gather=0.0 if real else GATHER)]

@@ -89,7 +89,7 @@ def check(tx: Tx, caller: Caller, wanted: Mapping[str, int], project_id: str | N
     """
     project_id = project_id or caller.project_id or ""
     of_project, of_user = quotas.limits_with_user(tx, project_id, caller.user_id)
-    of_project = defaults(tx) | of_project
+    of_project = DEFAULTS | of_project
     limited = [[name for name in wanted if most.get(name, -1) >= 0] for most in (of_project, of_user)]
     if any(limited):
         quotas.hold(tx, project_id)

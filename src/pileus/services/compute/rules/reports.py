@@ -21,17 +21,15 @@ from pileus.services.placement import rules as placement
 def observe(tx: Tx, status: HostStatus) -> None:
     """Take a host's report over. The same report twice changes nothing the second time."""
     reported = {guest.id: guest for guest in status.guests}
-    mine = [server for server in store.servers_by_ids(tx, [*reported, *status.gone]) if server.host == status.host]
+    said = {*reported, *status.gone}
+    mine = [server for server in store.concerned(tx, status.host, sorted(said)) if server.host == status.host]
     ports = interfaces.bare_ports_of_servers(tx, [server for server in mine if server.id in reported])
     for server in mine:
         if server.id in reported:
             guest = reported[server.id]
             wired = _note_wired(tx, ports[server.id], guest)
             _note_state(tx, server, guest, wired)
-        elif server.task_state == states.DELETING:
-            finish_delete(tx, server)
-    for server in store.deleting_on_host(tx, status.host):
-        if server.id not in reported and _never_there(server, status):
+        elif (server.id in said and server.task_state == states.DELETING) or _never_there(server, status):
             finish_delete(tx, server)
 
 

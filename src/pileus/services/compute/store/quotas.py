@@ -9,9 +9,12 @@ from pileus.services.compute.tables.quotas import quota_defaults, quota_locks, q
 from pileus.services.compute.tables.servers import servers
 
 _DEFAULTS = sa.select(quota_defaults.c.name, quota_defaults.c.value)
-_WITH_USER = sa.select(quotas.c.user_id, quotas.c.name, quotas.c.value).where(
-    quotas.c.project_id == sa.bindparam("project"),
-    (quotas.c.user_id == "") | (quotas.c.user_id == sa.bindparam("user")),
+_WITH_USER = sa.union_all(
+    sa.select(sa.null().label("user_id"), quota_defaults.c.name, quota_defaults.c.value),
+    sa.select(quotas.c.user_id, quotas.c.name, quotas.c.value).where(
+        quotas.c.project_id == sa.bindparam("project"),
+        (quotas.c.user_id == "") | (quotas.c.user_id == sa.bindparam("user")),
+    ),
 )
 
 
@@ -29,11 +32,13 @@ def limits(tx: Tx, project_id: str, user_id: str = "") -> dict[str, int]:
 
 
 def limits_with_user(tx: Tx, project_id: str, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Those of the project, and those of the user inside it."""
-    found: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    for of_user, name, value in tx.execute(_WITH_USER, {"project": project_id, "user": user_id}):
-        found[1 if of_user else 0][name] = value
-    return found
+    """Those of the project, or set for all that have none of their own, and those of the user inside it."""
+    usual: dict[str, int] = {}
+    of_project: dict[str, int] = {}
+    of_user: dict[str, int] = {}
+    for owner, name, value in tx.execute(_WITH_USER, {"project": project_id, "user": user_id}):
+        (usual if owner is None else of_user if owner else of_project)[name] = value
+    return usual | of_project, of_user
 
 
 def set_limit(tx: Tx, project_id: str, user_id: str, name: str, value: int) -> None:
@@ -58,7 +63,10 @@ _INSTANCES = (
 )
 
 
+_INSTANCES_OF_USER = _INSTANCES.where(servers.c.user_id == sa.bindparam("user"))
+
+
 def instances(tx: Tx, project_id: str, user_id: str | None = None) -> int:
     """How many servers there are, deleted ones aside."""
-    statement = _INSTANCES if user_id is None else _INSTANCES.where(servers.c.user_id == sa.bindparam("user"))
+    statement = _INSTANCES if user_id is None else _INSTANCES_OF_USER
     return int(tx.execute(statement, {"project": project_id, "user": user_id}).scalar_one())

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.sql import Select
 
-from pileus.core.db import Tx, among, is_away, matches
+from pileus.core.db import Tx, among, is_away
 from pileus.core.errors import BadRequest
 from pileus.core.paging import Page, Sort, paged
 from pileus.services.compute import states
@@ -206,15 +206,19 @@ def servers_by_ids(tx: Tx, ids: Sequence[str]) -> list[ServerRow]:
 
 _ON_HOST = sa.select(servers).where((servers.c.host == sa.bindparam("name")) & LIVING)
 _IN_ORDER = _ON_HOST.order_by(servers.c.number)
-_DELETING = _ON_HOST.where(servers.c.deleting_revision.is_not(None))
+_CONCERNED = sa.select(servers).where(
+    among(servers.c.id) | (servers.c.deleting_revision.is_not(None) & (servers.c.host == sa.bindparam("name"))), LIVING
+)
+_LOCKED_CONCERNED = _CONCERNED.with_for_update()
 
 
 def servers_on_host(tx: Tx, host: str) -> list[ServerRow]:
     return _rows(tx, _IN_ORDER, {"name": host})
 
 
-def deleting_on_host(tx: Tx, host: str) -> list[ServerRow]:
-    return _rows(tx, _DELETING, {"name": host})
+def concerned(tx: Tx, host: str, ids: Sequence[str]) -> list[ServerRow]:
+    """Locked: servers with these ids, wherever they are, and those that are to go from the host."""
+    return _rows(tx, _LOCKED_CONCERNED, {"name": host, "ids": ids})
 
 
 def insert_server(tx: Tx, values: Mapping[str, Any]) -> None:
@@ -227,7 +231,7 @@ def update_server(tx: Tx, server: ServerRow, values: Mapping[str, Any]) -> None:
     if not values:
         return
     changed = {"updated_at": tx.now, **values}
-    tx.update(servers, servers.c.id == server.id, {name: _plain(value) for name, value in changed.items()})
+    tx.change(servers, server.id, {name: _plain(value) for name, value in changed.items()})
     for name, value in changed.items():
         setattr(server, name, value)
 
@@ -240,9 +244,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_PUBLISH = servers.update().where(among(servers.c.id), ~servers.c.published).values(published=True)
+
+
 def mark_published(tx: Tx, ids: Sequence[str]) -> None:
     if ids:
-        tx.update(servers, matches(servers.c.id, ids) & ~servers.c.published, {"published": True})
+        tx.execute(_PUBLISH, {"ids": ids})
 
 
 class Filter(NamedTuple):

@@ -34,7 +34,7 @@ def _by_ids(table: sa.Table) -> sa.Select[Any]:
 def change(tx: Tx, table: sa.Table, row: R, values: Mapping[str, Any], conflict: str | None = None) -> R:
     """The row with new values, a later `updated_at` and the next revision."""
     new = {**values, "updated_at": tx.now, "revision_number": row.revision_number + 1}  # type: ignore[attr-defined]
-    tx.update(table, table.c.id == row.id, new, conflict)  # type: ignore[attr-defined]
+    tx.change(table, row.id, new, conflict)  # type: ignore[attr-defined]
     return msgspec.structs.replace(row, **new)
 
 

@@ -123,16 +123,20 @@ class Usage(msgspec.Struct):
     amount: int
 
 
+_USED_BY_PROJECT = (
+    sa.select(consumers.c.type, allocations.c.resource_class, sa.func.sum(allocations.c.amount).label("amount"))
+    .join(allocations, allocations.c.consumer_id == consumers.c.id)
+    .where(consumers.c.project_id == sa.bindparam("project"))
+    .group_by(consumers.c.type, allocations.c.resource_class)
+    .order_by(allocations.c.resource_class)
+)
+_USED_BY_USER = _USED_BY_PROJECT.where(consumers.c.user_id == sa.bindparam("user"))
+
+
 def usages(tx: Tx, project_id: str, user_id: str | None) -> list[Usage]:
     """Amounts by consumer type and resource class."""
-    statement = (
-        sa.select(consumers.c.type, allocations.c.resource_class, sa.func.sum(allocations.c.amount).label("amount"))
-        .join(allocations, allocations.c.consumer_id == consumers.c.id)
-        .where(_owned(project_id, user_id))
-        .group_by(consumers.c.type, allocations.c.resource_class)
-        .order_by(allocations.c.resource_class)
-    )
-    return tx.rows(Usage, statement)
+    statement = _USED_BY_PROJECT if user_id is None else _USED_BY_USER
+    return tx.rows(Usage, statement, {"project": project_id, "user": user_id})
 
 
 def consumer_counts(tx: Tx, project_id: str, user_id: str | None) -> Mapping[str | None, int]:

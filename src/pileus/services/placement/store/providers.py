@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.services.placement.tables import allocations, inventories, provider_aggregates, provider_traits, providers
 
 
@@ -204,11 +204,14 @@ def traits_of(tx: Tx, provider_id: str) -> list[str]:
     return tx.scalars(sa.select(provider_traits.c.trait).where(where).order_by(provider_traits.c.trait))
 
 
+_TRAITS = sa.select(provider_traits.c.provider_id, provider_traits.c.trait)
+_TRAITS_OF = _TRAITS.where(among(provider_traits.c.provider_id))
+
+
 def all_traits(tx: Tx, ids: Collection[str] | None = None) -> Mapping[str, set[str]]:
-    statement = sa.select(provider_traits.c.provider_id, provider_traits.c.trait)
-    if ids is not None:
-        statement = statement.where(provider_traits.c.provider_id.in_(ids))
-    return _grouped(tx, statement)
+    if ids is None:
+        return _grouped(tx.execute(_TRAITS))
+    return _grouped(tx.execute(_TRAITS_OF, {"ids": ids}))
 
 
 def set_traits(tx: Tx, provider_id: str, names: Iterable[str]) -> None:
@@ -224,7 +227,7 @@ def aggregates_of(tx: Tx, provider_id: str) -> list[str]:
 
 
 def all_aggregates(tx: Tx) -> Mapping[str, set[str]]:
-    return _grouped(tx, sa.select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_id))
+    return _grouped(tx.execute(sa.select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_id)))
 
 
 def set_aggregates(tx: Tx, provider_id: str, ids: Iterable[str]) -> None:
@@ -232,8 +235,8 @@ def set_aggregates(tx: Tx, provider_id: str, ids: Iterable[str]) -> None:
     tx.insert_all(provider_aggregates, [{"provider_id": provider_id, "aggregate_id": one} for one in sorted(set(ids))])
 
 
-def _grouped(tx: Tx, statement: sa.Select[tuple[str, str]]) -> Mapping[str, set[str]]:
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for key, value in tx.execute(statement):
+    for key, value in pairs:
         found[key].add(value)
     return found
