@@ -41,7 +41,7 @@ _ALL = sa.select(aggregates).order_by(aggregates.c.id)
 
 
 def find(tx: Tx) -> list[AggregateRow]:
-    return tx.rows(AggregateRow, _ALL)
+    return tx.rows(AggregateRow, _ALL, {})
 
 
 def insert(tx: Tx, values: Mapping[str, Any], conflict: str) -> None:
