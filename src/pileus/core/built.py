@@ -45,8 +45,9 @@ class Built:
             for name, bind in compiled.binds.items()
             if (convert := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
         }
-        self._shown = list(statement.exported_columns)
-        self._names = tuple(str(column.key) for column in self._shown)
+        shown = list(statement.exported_columns)
+        self._names = tuple(str(column.key) for column in shown)
+        self._types = [column.type for column in shown]
         self._dialect = dialect
         self._decode: list[tuple[int, Convert]] | None = None
         self._errors = dialect.loaded_dbapi.Error
@@ -105,8 +106,8 @@ class Built:
     def _converts(self, kinds: Sequence[Any]) -> list[tuple[int, Convert]]:
         """How the driver's values of some types become ours, by column."""
         found = [
-            column.type.dialect_impl(self._dialect).result_processor(self._dialect, kind)
-            for column, kind in zip(self._shown, kinds, strict=True)
+            ours.dialect_impl(self._dialect).result_processor(self._dialect, kind)
+            for ours, kind in zip(self._types, kinds, strict=True)
         ]
         return [(place, convert) for place, convert in enumerate(found) if convert is not None]
 
