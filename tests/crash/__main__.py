@@ -21,8 +21,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--operation", choices=OPERATIONS, action="append", help="default: all")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--real", action="store_true", help="libvirt and OVN, in this network namespace; as root")
     parser.add_argument("--every", action="store_true", help="each step and each fault, not each call site once")
-    parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart")
+    parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart, error")
     parser.add_argument("--only", default="", help="only steps whose name has this in it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="only say what was not as in the uninterrupted run")
@@ -30,8 +31,9 @@ def main() -> int:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="pileus-crash-") as folder:
-        cloud = Cloud(Path(folder), given.database)
+    with tempfile.TemporaryDirectory(prefix="pileus-crash-", dir="/var/lib" if given.real else None) as folder:
+        Path(folder).chmod(0o711)
+        cloud = Cloud(Path(folder), given.database, given.real)
         try:
             runner = Runner(cloud)
             for name in given.operation or OPERATIONS:

@@ -1,4 +1,4 @@
-"""The cloud under test: `pileus up --sim` with a probe in each of its processes, and what a user has in it."""
+"""The cloud under test: `pileus up` with a probe in each of its processes, and what a user has in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pileus.doctor import audit
 from pileus.doctor.findings import Finding
 from pileus.doctor.patient import Patient
 from pileus.operate import state
-from tests.crash import world
+from tests.crash import machine, world
 from tests.crash.probe.crash_probe import LOOKING
 from tests.crash.steps import Control
 from tests.crash.world import Row
@@ -25,13 +25,15 @@ PATIENCE = 60.0
 
 
 class Cloud:
-    def __init__(self, directory: Path, database: str = "sqlite") -> None:
-        self.database = database
+    """Simulated, or `real`: with libvirt and OVN, in this network namespace."""
+
+    def __init__(self, directory: Path, database: str = "sqlite", real: bool = False) -> None:
+        self.database, self.real = database, real
         self.pileus = Command(directory / "home", directory / "state")
         self.control = Control(directory / "control")
         environment = self.pileus.environment
         environment |= self.control.environment(self.state_dir, environment.get("PYTHONPATH", ""))
-        self.words = ["--sim", "--port", str(free_port())]
+        self.words = [*([] if real else ["--sim"]), "--port", str(free_port())]
         self.url = f"sqlite:///{self.state_dir}/pileus.db"
         if database == "postgresql":
             self.url = postgres.new_database()
@@ -111,6 +113,10 @@ class Cloud:
     def row(self, table: str, key: str) -> Row:
         """What no client is told."""
         return next(row for row in world.Database(self.url).rows()[table].values() if row["id"] == key)
+
+    def things(self, names: world.Names) -> world.Facts:
+        """What there is besides rows."""
+        return machine.things(self.state_dir, names) if self.real else world.files(self.state_dir, names)
 
     def audit(self) -> list[Finding]:
         patient = Patient(self.state_dir)

@@ -101,7 +101,7 @@ class Runner:
     def _facts(self, before: world.Picture) -> world.Facts:
         after = self.database.rows()
         names = world.Names(before.constant, before.rows, after)
-        return world.difference(before.rows, after, names, self.still) + world.files(self.cloud.state_dir, names)
+        return world.difference(before.rows, after, names, self.still) + self.cloud.things(names)
 
     def run(self, operation: Operation, step: Step, fault: str, wanted: world.Facts) -> Outcome:
         """One run with a fault."""

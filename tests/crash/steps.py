@@ -15,7 +15,7 @@ class Step(msgspec.Struct, frozen=True):
     role: str
     """api, agent, or the command."""
     kind: str
-    """commit, file, send, answer, request, answering"""
+    """commit, file, send, answer, request, answering, libvirt, ovn"""
     point: str
     """before or after it happens"""
     key: str
@@ -45,13 +45,15 @@ FAULTS = {
     ("file", "before"): ("kill", "full"),
     ("send", "before"): ("kill", "cut"),
     ("answer", "after"): ("kill", "cut"),
+    ("libvirt", "before"): ("error", "kill"),
+    ("ovn", "before"): ("error", "kill"),
 }
 """What can happen at a step; a process can be killed at any."""
 
 
 def faults(step: Step, database: str) -> tuple[str, ...]:
     """`full`: the disk is. `torn`: killed when the file is there and nothing in it. `cut`: the connection is lost.
-    `restart`: of PostgreSQL."""
+    `restart`: of PostgreSQL. `error`: what was called refuses."""
     found = FAULTS.get((step.kind, step.point), ("kill",))
     if step.kind == "file" and " open " in step.key:
         found = (*found, "torn")

@@ -34,6 +34,8 @@ DEPTH = 4
 _PLUMBING = ("pileus.core.db", "pileus.core.reconcile", "pileus.node.__main__")
 _ID = re.compile(r"[0-9a-f]{128}|[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+_IN_MEMORY = ("ID", "UUIDString", "c_pointer", "connect", "domain", "name", "ref")
+"""What libvirt's objects know without asking."""
 _FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
 
 
@@ -142,8 +144,11 @@ def install() -> None:
     _watch_requests(probe)
     if role == "agent":
         _watch_client(probe)
+        if "--sim" not in words:
+            _watch_libvirt(probe)
     else:
         _watch_commits(probe)
+        _watch_ovn(probe)
     _watch_files(probe)
 
 
@@ -234,6 +239,47 @@ def _path(given: Any, folder: Any) -> str | None:
         return None
     path = path.removeprefix(STATE + "/")
     return None if path.startswith("log/") else _ID.sub("*", path)
+
+
+def _watch_libvirt(probe: Probe) -> None:
+    """All calls that libvirtd answers."""
+    import libvirt
+
+    def refuse(fault: str) -> None:
+        if fault == "error":
+            error = libvirt.libvirtError("the crash test wills it")
+            error.err = None  # not what this thread was told before
+            raise error
+
+    def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def watching(self: Any, *given: Any, **more: Any) -> Any:
+            probe.cross("libvirt", "before", name, refuse)
+            return call(self, *given, **more)
+
+        return watching
+
+    for kind in (libvirt.virConnect, libvirt.virDomain):
+        for name, call in list(vars(kind).items()):
+            if callable(call) and not name.startswith("_") and name not in _IN_MEMORY:
+                setattr(kind, name, watched(name, call))
+
+
+def _watch_ovn(probe: Probe) -> None:
+    """Transactions on its northbound database."""
+    from ovs.db.idl import Transaction
+
+    commit = Transaction.commit
+
+    def watched(self: Any) -> Any:
+        fault: list[str] = []
+        if self._status == Transaction.UNCOMMITTED:
+            probe.cross("ovn", "before", self.idl._db.name, fault.append)
+        if fault == ["error"]:
+            self.abort()
+            return Transaction.TRY_AGAIN
+        return commit(self)
+
+    Transaction.commit = watched
 
 
 def _watch_client(probe: Probe) -> None:
