@@ -171,6 +171,26 @@ def test_a_nic_that_could_not_be_plugged_is_tried_again(bench: Bench) -> None:
     assert control.guests["a"].wired == ()
 
 
+def test_a_host_that_does_not_answer_for_a_moment_fails_no_step(bench: Bench) -> None:
+    control, see, start = bench.control, bench.host.see, bench.host.start
+    away = threading.Event()
+
+    def looking() -> dict[str, Seen]:
+        if away.is_set() and threading.current_thread().name.startswith("guest"):
+            away.clear()
+            raise HostError("libvirtd is starting anew.")
+        return see()
+
+    def starting(guest: GuestSpec) -> None:
+        start(guest)
+        away.set()
+
+    bench.host.see, bench.host.start = looking, starting  # type: ignore[method-assign]
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    assert not away.is_set()
+
+
 def test_guests_go_on_while_the_control_plane_is_away(bench: Bench) -> None:
     control = bench.control
     control.want(spec(id="a", generation=1))

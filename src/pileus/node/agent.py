@@ -26,7 +26,7 @@ from pileus.node.ledger import Ledger
 log = structlog.get_logger("pileus.agent")
 LONG_POLL = 25.0
 RETRY = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before the next try while the control plane is away."""
+"""Seconds before the next try while the control plane, or the hypervisor, is away."""
 STUCK = 30.0
 """Seconds without a look at the host, after which it does not ask for its spec any more, and so counts as down."""
 _LOOK = 5.0
@@ -230,7 +230,7 @@ class Agent:
         with told(guest.id, guest.request_id, step.verb):
             self._do(step, guest)
         self._note(guest.id, after(step, guest, done))
-        self._look()
+        self._look_patiently()
         return True
 
     def _do(self, step: Step, guest: GuestSpec) -> None:
@@ -262,6 +262,16 @@ class Agent:
         """One at a time, so that no picture replaces a newer one."""
         with self._looking:
             self._seen = self.host.see()
+
+    def _look_patiently(self) -> None:
+        """A step that was done has not failed because the host could not be looked at for a moment."""
+        for pause in RETRY:
+            try:
+                return self._look()
+            except HostError as error:
+                log.info("the host could not be looked at", reason=str(error))
+                self._stop.wait(pause)
+        self._look()
 
     def _remind(self) -> None:
         for guest_id, seen in self._seen.items():
