@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -248,6 +250,7 @@ def main() -> int:
     parser.add_argument("--database")
     parser.add_argument("--isolated", action="store_true", help="network and mounts are our own")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     print(f"soak: seed {given.seed}", flush=True)
     book, began = Book(), time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="pileus-soak-"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,8 @@ from tests.support.user import User
 
 ROOM, ASKED, AT_ONCE = 50, 200, 4
 RESOURCE = "CUSTOM_SOAK_SLOT"
+PATIENCE = 180.0
+"""Seconds of faults, and of what they leave."""
 
 
 class Rush:
@@ -49,7 +52,8 @@ class Rush:
 
     def _boot(self) -> None:
         """Until one is acknowledged; each has a name of its own."""
-        while True:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             wish = {
                 "name": f"rush-{next(self._numbers)}", "imageRef": self._image, "flavorRef": self._flavor, "networks": "none"
             }  # fmt: skip
@@ -58,6 +62,7 @@ class Rush:
                 if answer.status_code == 202:
                     return
                 assert answer.status_code >= 500, answer.text
+        raise AssertionError(f"no server was taken for {PATIENCE:.0f} s")
 
     def end(self) -> None:
         """All are asked for."""

@@ -267,11 +267,13 @@ class Agent:
         """A step that was done has not failed because the host could not be looked at for a moment."""
         for pause in RETRY:
             try:
-                return self._look()
+                self._look()
+                break
             except HostError as error:
                 log.info("the host could not be looked at", reason=str(error))
                 self._stop.wait(pause)
-        self._look()
+        else:
+            self._look()
 
     def _remind(self) -> None:
         for guest_id, seen in self._seen.items():
