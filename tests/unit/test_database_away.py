@@ -1,15 +1,18 @@
 """A database that is away: callers are told so, and nothing is done twice."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.exc import DBAPIError
 
 from pileus.core import errors
-from pileus.core.db import Database, Tx, is_away
+from pileus.core.db import Database, Tx, Uncertain, is_away
 from pileus.core.dispatch import App
 from pileus.core.http import Service
 from pileus.core.paging import Page
@@ -72,6 +75,44 @@ def test_while_it_is_away_callers_are_told_so(server: postgres.Server, app: App)
         assert "The database does not answer" in answer.json()["error"]["message"]
     server.start()
     assert call(app, "GET").json() == {"things": 0}
+
+
+class Woken:
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def signal(self, topics: Iterable[str]) -> None:
+        self.topics += topics
+
+
+def test_a_commit_whose_answer_is_lost_wakes_who_waits_for_it(
+    server: postgres.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has happened, and who asked finds it when he looks: it must go on from there without being asked again."""
+    woken = Woken()
+    db = Database(f"postgresql+psycopg://pileus@/postgres?host={server.directory}", woken)
+    with db.write() as tx:
+        tx.execute(sa.text("CREATE TABLE thing (id INTEGER)"))
+
+    def cut(dialect: object, connection: Any) -> None:
+        commit(dialect, connection)
+        connection.dbapi_connection.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    def make() -> None:
+        with db.write() as tx:
+            tx.execute(sa.text("INSERT INTO thing VALUES (1)"))
+            tx.wake("things")
+
+    commit = DefaultDialect.do_commit
+    with monkeypatch.context() as patch:
+        patch.setattr(DefaultDialect, "do_commit", cut)
+        with pytest.raises(Uncertain):
+            make()
+    with db.read() as tx:
+        assert tx.scalar(sa.text("SELECT count(*) FROM thing")) == 1
+    assert woken.topics == ["things"]
+    db.close()
 
 
 def test_a_commit_whose_outcome_nobody_knows_is_not_tried_again(app: App) -> None:

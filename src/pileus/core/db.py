@@ -326,15 +326,23 @@ class Database:
     def write(self) -> Iterator[Tx]:
         """One transaction that commits at the end of the block and rolls back on any exception."""
         tx = None
-        with self._one_writer(), self.engine.connect() as connection:
-            try:
-                tx = self._begun(connection, True, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
-                yield tx
-            except BaseException:
-                connection.rollback()
-                raise
-            self._commit(connection)
-        if tx.topics and self.waker is not None:
+        try:
+            with self._one_writer(), self.engine.connect() as connection:
+                try:
+                    tx = self._begun(connection, True, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                    yield tx
+                except BaseException:
+                    connection.rollback()
+                    raise
+                self._commit(connection)
+        except Uncertain:
+            self._wake(tx)
+            raise
+        self._wake(tx)
+
+    def _wake(self, tx: Tx | None) -> None:
+        """Whoever waits for what the transaction has changed, or may have."""
+        if tx is not None and tx.topics and self.waker is not None:
             self.waker.signal(tx.topics)
 
     def _begun(self, connection: Connection, writable: bool, begin: str) -> Tx:
