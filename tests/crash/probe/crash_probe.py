@@ -162,7 +162,7 @@ def _watch_commits(probe: Probe) -> None:
             if fault == "full":
                 raise self.dbapi.OperationalError("database or disk is full")
             if fault == "cut":
-                connection.close()
+                connection.dbapi_connection.close()
                 raise self.dbapi.OperationalError("server closed the connection unexpectedly")
             if fault == "restart":
                 _end_database()
