@@ -425,7 +425,8 @@ class _Texts(TypeDecorator[Any]):
         return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
 
     def process_bind_param(self, value: Any, dialect: Any) -> Any:
-        return list(value) if dialect.name == "postgresql" else msgspec.json.encode(value).decode()
+        ids = list(value)
+        return ids if dialect.name == "postgresql" else msgspec.json.encode(ids).decode()
 
 
 class _Among(FunctionElement[bool]):
