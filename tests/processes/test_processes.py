@@ -30,7 +30,7 @@ def test_what_one_process_commits_the_others_know(cloud: Processes) -> None:
         token = cloud.token(cloud.second)
         server = cloud.boot(cloud.second, token, "there")
         # The host's agent waits at the first API, for up to 25 s if nobody wakes it.
-        until(lambda: cloud.status(cloud.second, token, server) == "ACTIVE", 10, "the server is ACTIVE")
+        until(lambda: cloud.status(cloud.second, token, server) == "ACTIVE", what="the server is ACTIVE")
 
         other = cloud.token(cloud.first)
         gone = cloud.call("DELETE", cloud.second, "/identity/v3/auth/tokens", token, headers={"x-subject-token": other})
@@ -91,7 +91,7 @@ def test_a_controller_that_dies_is_replaced(cloud: Processes) -> None:
         cloud.up()
         token = cloud.token(cloud.first)
         server = cloud.boot(cloud.first, token, "after")
-        until(lambda: cloud.status(cloud.first, token, server) == "ACTIVE", 20, "the server is ACTIVE")
+        until(lambda: cloud.status(cloud.first, token, server) == "ACTIVE", what="the server is ACTIVE")
 
 
 def test_what_cannot_be_is_refused(cloud: Processes, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def processes_of(state_dir: Path) -> list[str]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0, what: str = "") -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not so after {seconds} s: {what}"
