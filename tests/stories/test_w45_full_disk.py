@@ -85,7 +85,7 @@ def test_w45_an_upload_that_does_not_fit(cloud: Live, client: httpx.Client, way:
     answer = client.put(f"/images/{image}/{way}", content=endless(DISK), headers=OCTETS)
     assert answer.status_code == 413
     assert "disk is full" in answer.text
-    assert "Nothing of it was kept" in answer.text
+    assert "What was written is removed" in answer.text
     assert client.get(f"/images/{image}").json()["status"] == "queued"
     assert nothing_is_left(cloud)
     assert client.put(f"/images/{image}/file", content=b"what fits", headers=OCTETS).status_code == 204
@@ -108,7 +108,12 @@ def test_w45_an_import_that_does_not_fit_once_it_is_unpacked(cloud: Live, client
     (task,) = client.get(f"/images/{image}/tasks").json()["tasks"]
     assert task["status"] == "failure"
     assert "disk is full" in task["message"]
-    assert client.get(f"/images/{image}").json()["status"] == "queued"
+    assert "What was staged is still there" in task["message"]
+    assert client.get(f"/images/{image}").json()["status"] == "uploading"
+    sweep(cloud.db, cloud.settings)
+    (left,) = (cloud.settings.state_dir / "images").iterdir()
+    assert left.read_bytes() == packed
+    assert client.delete(f"/images/{image}").status_code == 204
     assert nothing_is_left(cloud)
 
 

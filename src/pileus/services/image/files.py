@@ -196,7 +196,7 @@ def full_disk(size: int) -> Iterator[None]:
 
 def no_room(size: int) -> TooLarge:
     return TooLarge(
-        f"The image store's disk is full: it has no room for an image of {size} bytes or more. Nothing of it was kept; "
+        f"The image store's disk is full: it has no room for an image of {size} bytes or more. What was written is removed; "
         "delete images or give the state directory a larger disk."
     )
 
