@@ -14,9 +14,9 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_hasher = PasswordHasher(time_cost=5, memory_cost=7 * 1024, parallelism=1)
 _hashers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="password")
-"""More at once than there are processors would only take memory, and each thread that has hashed keeps 19 MB for the next."""
+"""More at once than there are processors would only take memory, and each thread that has hashed keeps 7 MB for the next."""
 _QUICK = "sha256:"
 
 
