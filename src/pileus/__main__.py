@@ -468,13 +468,13 @@ def _serve(given: argparse.Namespace) -> int:
     if "PILEUS_SETTINGS" not in os.environ:
         sys.stderr.write(f"pileus: '{given.command}' is started by 'pileus up' or 'pileus join'.\n")
         return 2
-    gc.set_threshold(10_000, 1_000)  # nearly all that is made while starting stays; to look through it takes 0.2 s
     settings = _handed_down()
     try:
         if given.command == "attend":
             from pileus.operate.join import attend
 
             return attend(settings)
+        gc.set_threshold(10_000, 1_000)  # nearly all that is made while starting stays; to look through it takes 0.2 s
         from pileus.operate.serve import serve
 
         return serve(settings)

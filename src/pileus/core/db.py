@@ -97,18 +97,14 @@ class Tx:
 
     def execute(self, statement: Executable, values: Any = None) -> Any:
         """`values` are of a statement that was built once."""
-        if values is None:
-            return self.connection.execute(statement)
-        quick = self._quick(statement) if isinstance(values, Mapping) else None
-        if quick is None:
-            return self.connection.execute(statement, values)
-        return quick.run(self.connection, values).result()
+        quick = self._quickly(statement, values)
+        return quick.result() if quick is not None else self.connection.execute(statement, values)
 
     def rows(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[S]:
         """The rows as structs; the columns are matched by name, quickest where they are its first fields. `values` are of a statement that was built once."""
-        quick = self._quick(statement) if values is not None else None
-        if quick is not None and values is not None:
-            names, found, _ = quick.run(self.connection, values)
+        quick = self._quickly(statement, values)
+        if quick is not None:
+            names, found, _ = quick
         else:
             result = self.connection.execute(statement, values)
             names, found = tuple(result.keys()), result.all()
@@ -116,12 +112,12 @@ class Tx:
             return [kind(*row) for row in found]
         return [kind(**dict(zip(names, row, strict=True))) for row in found]
 
-    def _quick(self, statement: Executable) -> built.Built | None:
-        """None where only SQLAlchemy can: the text is given, or depends on the values."""
-        if isinstance(statement, sa.TextClause):
+    def _quickly(self, statement: Executable, values: Any) -> built.Outcome | None:
+        """None, and nothing done, where only SQLAlchemy can: the text is given, or depends on the values."""
+        if not isinstance(values, Mapping) or isinstance(statement, sa.TextClause):
             return None
         found = built.built(statement, self._connection.dialect)
-        return found if found.is_whole else None
+        return found.run(self.connection, values) if found.is_whole else None
 
     def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
         found = self.rows(kind, statement, values)
@@ -144,12 +140,8 @@ class Tx:
     def insert(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any], conflict: str | None = None) -> None:
         """Raises Conflict with the sentence `conflict` (formatted with the values) where a unique constraint is hit."""
         plain = _plain(values)
-        try:
+        with _told(conflict, plain):
             self._insert(table, plain, new=False)
-        except IntegrityError as error:
-            if conflict is None or not is_unique_violation(error):
-                raise
-            raise Conflict(conflict.format(**plain)) from None
 
     def insert_new(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any]) -> bool:
         """False, and nothing changed, where a row with one of its unique keys is there (or was just committed)."""
@@ -169,23 +161,15 @@ class Tx:
     def change(self, table: sa.Table, row_id: str, values: Mapping[str, Any], conflict: str | None = None) -> int:
         """`update` of the row with that `id`, quicker: to plain values."""
         quick = built.change(table, tuple(values), self._connection.dialect)
-        try:
+        with _told(conflict, values):
             return quick.run(self.connection, {**values, "key": row_id}).changed
-        except IntegrityError as error:
-            if conflict is None or not is_unique_violation(error):
-                raise
-            raise Conflict(conflict.format(**values)) from None
 
     def update(
         self, table: sa.Table, where: sa.ColumnElement[bool], values: Mapping[str, Any], conflict: str | None = None
     ) -> int:
         """How many rows were changed; with `where` as condition this is compare-and-set."""
-        try:
+        with _told(conflict, values):
             return int(self.connection.execute(table.update().where(where).values(**values)).rowcount)
-        except IntegrityError as error:
-            if conflict is None or not is_unique_violation(error):
-                raise
-            raise Conflict(conflict.format(**values)) from None
 
     def delete(self, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
         return int(self.connection.execute(table.delete().where(where)).rowcount)
@@ -222,6 +206,17 @@ def _quickly(connection: Connection, sql: str) -> Any:
         raise
     finally:
         cursor.close()
+
+
+@contextmanager
+def _told(conflict: str | None, values: Mapping[str, Any]) -> Iterator[None]:
+    """Raises Conflict with that sentence, formatted with the values, where a unique constraint is hit."""
+    try:
+        yield
+    except IntegrityError as error:
+        if conflict is None or not is_unique_violation(error):
+            raise
+        raise Conflict(conflict.format(**values)) from None
 
 
 def _plain(values: msgspec.Struct | Mapping[str, Any]) -> dict[str, Any]:
