@@ -126,6 +126,10 @@ class Guest:
         until(once, f"{self.address} lets nobody in")
         return result[0]
 
+    def boot_id(self) -> str:
+        """Another after each start."""
+        return self.run("cat /proc/sys/kernel/random/boot_id").strip()
+
     def _connect(self, password: bool) -> paramiko.SSHClient:
         ssh = paramiko.SSHClient()
         ssh.set_missing_host_key_policy(paramiko.AutoAddPolicy())
@@ -164,7 +168,7 @@ class Guest:
 
     def delete(self) -> None:
         self.cloud.api.compute.delete_server(self.server)
-        self.cloud.api.compute.wait_for_delete(self.server, interval=0.2, wait=60)
+        self.cloud.api.compute.wait_for_delete(self.server, interval=0.2, wait=PATIENCE)
 
 
 def until(condition: Callable[[], Any], otherwise: str, patience: float = PATIENCE) -> None:

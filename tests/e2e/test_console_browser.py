@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 from tests.e2e.cloud import Guest, until
 
@@ -32,10 +32,10 @@ def page() -> Iterator[Any]:
 
 def connected(page: Any, url: str) -> bool:
     """Chromium breaks a page off when an interface appears on its machine, as each guest's does here."""
-    page.goto(url)
     try:
+        page.goto(url)
         page.wait_for_function("document.getElementById('state').textContent == 'Connected'", timeout=10_000)
-    except TimeoutError:
+    except Error:
         return False
     return True
 

@@ -15,6 +15,8 @@ from typing import Any
 import paramiko
 import pycdlib
 
+from tests.support.command import free_port
+
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # each try before the guest listens would be told
 
 LONG = 120.0  # seconds that a state may take to come on a busy machine
@@ -171,12 +173,6 @@ class Shell:
             printed, complained = out.read().decode(), err.read().decode()
             assert out.channel.recv_exit_status() == 0, f"{command}: {printed}{complained}"
         return printed
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def new_disk(disk: Path, size: str, image: Path | None = None) -> Path:

@@ -73,7 +73,7 @@ COMMANDS = {
     "nohup true; sleep 60 & /bin/kill $!; echo killed": "killed",
     "killall -q nc || echo none": "none",
     "start-stop-daemon -K -x /sbin/dhcpcd -p /var/run/dhcpcd/pid -o || true; echo on": "on",
-    "sudo screen -d -m sleep 30; sleep 0.5; ps | grep -c '[S]CREEN'": "1",
+    "sudo screen -d -m sleep 90; until ps | grep '[S]CREEN'; do sleep 0.2; done": "SCREEN",
     'sudo sh -c "echo 1 > /proc/sys/vm/overcommit_memory"; sudo sysctl -w net.ipv4.ip_forward=1': "ip_forward = 1",
     "lspci": "1af4:1001",
     "cat /proc/sys/net/ipv6/conf/eth0/use_tempaddr": "0",

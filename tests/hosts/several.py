@@ -84,6 +84,11 @@ class SeveralHosts(RealCloud):
         chassis = found.strip()
         return self.southbound("--columns=name", "list", "Chassis", chassis).strip() if chassis else ""
 
+    def all_up(self) -> bool:
+        """Whether all hosts are there and report."""
+        found = {each.host: each.state for each in self.api.compute.services(binary="nova-compute")}
+        return found == {host.name: "up" for host in self.lab.hosts}
+
     def chassis(self) -> set[str]:
         """The hosts that OVN knows."""
         return set(self.southbound("--columns=name", "list", "Chassis").split())

@@ -90,7 +90,7 @@ def test_the_first_machines_pileus_is_killed_and_the_second_boots_and_floats(clo
     new = cloud.boot_on(2, "by the second")
     new.run(f"ping -c 3 -W 2 {guest.port.fixed_ips[0]['ip_address']}")
     new.delete()
-    assert silence(guest.address, 2) < 1
+    assert silence(guest.address, 10) < 5, "its network does not go on"
     cloud.pileus(*first.at_boot)
 
 
@@ -104,5 +104,5 @@ def test_the_second_machine_loses_its_power_and_the_first_boots_and_floats(cloud
     cloud.api.network.delete_ip(next(iter(cloud.api.network.ips(floating_ip_address=new.address))))
     cloud.api.network.update_ip(floating, port_id=new.port.id)
     new.address = guest.address
-    until(lambda: new.run("hostname").strip() == "by-the-first", 60)
+    until(lambda: new.run("hostname").strip() == "by-the-first", 180)
     assert "agree" in cloud.pileus("audit")

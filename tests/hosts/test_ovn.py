@@ -7,7 +7,7 @@ from tests.support import packets
 from tests.support.cloud import Cloud, Office
 from tests.support.lab import until
 from tests.support.network_rows import Rows
-from tests.support.packets import answers, checksums_right, dhcp, ping, silent
+from tests.support.packets import answers, checksums_right, dhcp, silent
 
 pytestmark = pytest.mark.real
 
@@ -90,7 +90,7 @@ def test_metadata_is_reached_over_the_hosts_own_port_by_a_route_from_dhcp(cloud:
     guest.configure("10.0.0.20/24", "10.0.0.1")
     guest.route("169.254.169.254/32", "10.0.0.2")
     with packets.listening(host, 80):
-        assert packets.connects(guest, "169.254.169.254", 80)
+        until(lambda: packets.connects(guest, "169.254.169.254", 80), what="the metadata service")
 
 
 def test_a_port_with_dhcp_options_of_its_own_gets_them(cloud: Cloud) -> None:
@@ -162,8 +162,8 @@ def test_a_restarted_database_is_found_again(cloud: Cloud) -> None:
             return False
         return True
 
-    until(run, 20, "the northbound database")
-    assert ping(cloud.guest(port, "10.0.0.20/24", "10.0.0.1"), "10.0.0.1", 3)
+    until(run, what="the northbound database")
+    answers(cloud.guest(port, "10.0.0.20/24", "10.0.0.1"), "10.0.0.1")
 
 
 def test_guests_names_are_answered_whatever_server_is_asked(cloud: Cloud) -> None:

@@ -163,8 +163,8 @@ def test_w12_a_guest_is_no_router(cloud: Cloud) -> None:
         until(lambda: not passes(), what="the guard")
         assert advertisement(b)[ICMPv6NDOptPrefixInfo].prefix == "2001:db8:1::"
         cloud.lab.kill("ovn-controller")
-        until(passes, what="a new ovn-controller, which removes the guard")
-        until(lambda: not passes(), 20, what="the guard again")
+        cloud.lab.nbctl("--wait=hv", "sync")  # there is a new one; of flows that are not its own it has left none
+        until(lambda: not passes(), what="the guard again")
         assert advertisement(b)[ICMPv6NDOptPrefixInfo].prefix == "2001:db8:1::"
     finally:
         watcher.close()

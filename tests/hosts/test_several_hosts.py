@@ -11,7 +11,7 @@ import pytest
 
 from pileus.core.tls import Folder
 from pileus.supervise import process
-from tests.e2e.cloud import Guest, until
+from tests.e2e.cloud import PATIENCE, Guest, until
 from tests.hosts.several import SeveralHosts, pings, silence
 from tests.support.hosts import lab_of
 
@@ -23,6 +23,8 @@ pytestmark = [
 
 CUT = float(os.environ.get("PILEUS_CUT_SECONDS", "15"))
 """How long a host does not reach the control plane; 60 in the long form."""
+BACK = 5.0
+"""Seconds within which an address answers again (W09, W10)."""
 AWAY = 60 * float(os.environ.get("PILEUS_W24_MINUTES", "0"))
 """Seconds for which the control plane is away, at least; 10 minutes in the long form."""
 
@@ -62,8 +64,7 @@ def answered(guest: Guest, address: str) -> bool:
 
 
 def test_w22_hosts_appear_by_themselves_and_take_guests(cloud: SeveralHosts, guests: tuple[Guest, Guest]) -> None:
-    services = {each.host: each.state for each in cloud.api.compute.services(binary="nova-compute")}
-    assert services == {"host0": "up", "host1": "up", "host2": "up"}
+    until(cloud.all_up, "not all hosts are up")
     assert [cloud.host_of(guest) for guest in guests] == ["host1", "host2"]
 
 
@@ -121,9 +122,9 @@ def test_w10_twenty_changes_of_floating_ips_leave_the_gateway_where_it_is(
             cloud.api.network.update_ip(moving, port_id=port.id)
             cloud.api.network.update_ip(moving, port_id=None)
             cloud.api.network.delete_port(port)
-            assert pings(guest.address) or pings(guest.address)
+            until(lambda guest=guest: pings(guest.address), f"{guest.server.name} is not reached", BACK)  # type: ignore[misc]
     cloud.api.network.delete_ip(moving)
-    assert cloud.gateway_of(cloud.router) == place
+    until(lambda: cloud.gateway_of(cloud.router) == place, "the gateway is elsewhere", BACK)
 
 
 def test_w10_outside_connectivity_is_back_when_the_gateway_host_is_lost(
@@ -135,7 +136,7 @@ def test_w10_outside_connectivity_is_back_when_the_gateway_host_is_lost(
     other = next(guest for guest in guests if cloud.host_of(guest) != lost)
     until(lambda: pings(other.address), "it does not answer before")
     cloud.lab.hosts[int(lost[-1])].kill()
-    assert silence(other.address, 15) < 5
+    assert silence(other.address, 15) < BACK
     assert cloud.gateway_of(cloud.router) != lost
 
 
@@ -156,7 +157,7 @@ def test_w25_libvirtd_is_lost_on_one_host_and_comes_back_by_itself(
 ) -> None:
     """Guests do not notice, here or elsewhere, and what is asked for meanwhile is done."""
     one, other = guests
-    host, up = cloud.lab.hosts[1], uptime(one)
+    host, boot = cloud.lab.hosts[1], one.boot_id()
     lost = process.of_daemon(host.state_dir, "libvirtd", "libvirtd")
     assert lost
     lost.signal(how)
@@ -165,11 +166,10 @@ def test_w25_libvirtd_is_lost_on_one_host_and_comes_back_by_itself(
     other.run("true")
     until(lambda: (now := process.of_daemon(host.state_dir, "libvirtd", "libvirtd")) and now != lost, "it stays away")
     one.wait("ACTIVE")
-    assert uptime(one) < up + 60, "it was started anew"
+    assert one.boot_id() != boot, "it was not started anew"
     one.run(f"ping -c 3 -W 2 {inside(other)}")
     assert "libvirtd" in host.pileus("status").stdout
-    services = {each.host: each.state for each in cloud.api.compute.services(binary="nova-compute")}
-    assert services == {"host0": "up", "host1": "up", "host2": "up"}
+    until(cloud.all_up, "not all hosts are up")
 
 
 def test_a_host_that_was_cut_off_the_control_plane_does_what_was_asked_and_all_agree(
@@ -187,7 +187,7 @@ def test_a_host_that_was_cut_off_the_control_plane_does_what_was_asked_and_all_a
     assert cloud.api.compute.get_server(late.id).status == "BUILD"
     cloud.lab.wire.join(0, 1)
     late.wait("ACTIVE")
-    cloud.api.compute.wait_for_delete(gone.server, interval=0.2, wait=60)
+    cloud.api.compute.wait_for_delete(gone.server, interval=0.2, wait=PATIENCE)
     assert cloud.guests_on(1) == {one.id, late.id}
     late.delete()
     assert "agree" in cloud.pileus("audit")
@@ -236,11 +236,11 @@ def test_w09_a_floating_ip_that_moves_to_another_host_and_router_answers_again(
     new = cloud.boot_on(1, "one", networks=[{"uuid": network.id}])
     assert new.run("hostname").strip() == "one"
     floating = next(iter(cloud.api.network.ips(floating_ip_address=stays.address)))
-    assert pings(stays.address)
+    until(lambda: pings(stays.address), "it does not answer before")
     second = next(iter(cloud.api.network.ips(floating_ip_address=new.address)))
     cloud.api.network.delete_ip(second)
     cloud.api.network.update_ip(floating, port_id=new.port.id)
-    assert silence(stays.address, 10) < 5
+    assert silence(stays.address, 10) < BACK
     new.address = stays.address
     assert new.run("hostname").strip() == "one"
 
@@ -256,4 +256,4 @@ def test_a_removed_host_leaves_ovn_and_its_name_is_free(cloud: SeveralHosts, gue
     host.pileus.ok("down", "--purge")
     assert not host.state_dir.exists()
     cloud.lab.join(2)
-    assert cloud.chassis() == {"host0", "host1", "host2"}
+    until(lambda: cloud.chassis() == {"host0", "host1", "host2"}, "OVN does not know it again")

@@ -45,7 +45,7 @@ class Processes:
         project = {"id": project_id} if project_id else {"name": "admin", "domain": {"id": "default"}}
         scope = {"project": project}
         body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
-        answer = httpx.post(f"{url}/identity/v3/auth/tokens", json=body)
+        answer = httpx.post(f"{url}/identity/v3/auth/tokens", json=body, timeout=30)
         assert answer.status_code == 201, answer.text
         return answer.headers["x-subject-token"]
 

@@ -85,4 +85,4 @@ def test_what_cannot_be_is_refused_and_the_cloud_goes_on(small_cloud: Processes,
         connection.execute(sa.text("CREATE TABLE somebody (id int)"))
     assert "is not empty" in refused(*move_words(small_cloud, small_cloud.database))
     engine.dispose()
-    assert small_cloud.answers(small_cloud.first)
+    until(lambda: small_cloud.answers(small_cloud.first))

@@ -65,7 +65,7 @@ def test_w44_users_may_create_flavors_by_an_edit_of_the_policy_file(cloud: Proce
 
         def everywhere(allowed: bool) -> None:
             for url in (cloud.first, cloud.second):
-                until(lambda url=url: may(url) is allowed, 10, f"{url} lets members make flavors: {allowed}")
+                until(lambda url=url: may(url) is allowed, what=f"{url} lets members make flavors: {allowed}")
 
         everywhere(False)
         rules.write_text('"os_compute_api:os-flavor-manage:create": "role:member"\n')
@@ -77,7 +77,7 @@ def test_w44_users_may_create_flavors_by_an_edit_of_the_policy_file(cloud: Proce
             '"x": "role:"',
         ):
             rules.write_text(broken)
-            until(lambda: may(cloud.first) and says(cloud), 10, "the log says that the file is refused")
+            until(lambda: may(cloud.first) and says(cloud), what="the log says that the file is refused")
             said = cloud.pileus("doctor").stdout
             assert "compute.yaml" in said
             everywhere(True)

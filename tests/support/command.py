@@ -1,6 +1,7 @@
 """The `pileus` command as a user calls it: a process of its own, with a home of its own."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -58,9 +59,15 @@ class Command:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """None of those that the kernel gives to connections: such a one is lost to whoever connects before it is used."""
+    while True:
+        port = random.SystemRandom().randrange(12000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def processes_of(state_dir: Path) -> list[str]:

@@ -28,7 +28,7 @@ PHYSICAL_NETWORK = "public"
 ANY_PROTOCOL = 3
 
 
-def until(look: Callable[[], T], patience: float = 15.0, what: str = "it") -> T:
+def until(look: Callable[[], T], patience: float = 60.0, what: str = "it") -> T:
     """The first true value of `look`, within `patience` seconds."""
     deadline = time.monotonic() + patience
     while not (found := look()):
@@ -93,7 +93,7 @@ class Lab:
 
     def _ovn(self, *command: str) -> str:
         env = {**os.environ, **ovn.environment(self.state_dir)}
-        return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 class Guest:

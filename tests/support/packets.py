@@ -44,12 +44,12 @@ def ping(source: HasSockets, address: str, timeout: float = 1.0, size: int = 8) 
     return False
 
 
-def answers(source: HasSockets, address: str, patience: float = 15.0) -> None:
+def answers(source: HasSockets, address: str, patience: float = 60.0) -> None:
     """Pings until an answer comes."""
     until(lambda: ping(source, address, 0.3), patience, f"an answer of {address}")
 
 
-def silent(source: HasSockets, address: str, patience: float = 5.0) -> bool:
+def silent(source: HasSockets, address: str, patience: float = 30.0) -> bool:
     """Three pings in a row remain unanswered, at the latest when the switch has forgotten what it had cached."""
     deadline = time.monotonic() + patience
     while any(ping(source, address, 0.3) for _ in range(3)):
@@ -92,7 +92,7 @@ def received(raw: socket.socket, matches: Callable[[Packet], bool], timeout: flo
     return None
 
 
-def dhcp(guest: Guest, timeout: float = 10.0) -> dict[str, Any]:
+def dhcp(guest: Guest, timeout: float = 60.0) -> dict[str, Any]:
     """Discover, offer, request, acknowledge. The options of the acknowledgement, with `address` and `frame`."""
     with closing(guest.wire()) as raw:
         offer = until(lambda: _ask(raw, guest.mac, [("message-type", "discover")]), timeout, "a DHCP offer")

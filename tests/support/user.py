@@ -85,7 +85,7 @@ class User:
     def act(self, server_id: str, action: str, body: Any = None) -> httpx.Response:
         return self.call("POST", f"/compute/servers/{server_id}/action", {action: body})
 
-    def wait(self, server_id: str, *statuses: str, seconds: float = 30.0) -> Any:
+    def wait(self, server_id: str, *statuses: str, seconds: float = 60.0) -> Any:
         """The server, as soon as its status is one of these and no task is under way."""
         shown: Any = None
 
