@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -78,9 +77,11 @@ class Waker(Protocol):
 class Tx:
     """One transaction. Statements go through it; nobody but dispatch and the reconcilers opens or commits one."""
 
-    def __init__(self, connection: Connection, writable: bool, begin: Callable[[], object] | None = None) -> None:
-        self._connection, self._begin = connection, begin
-        self.writable = writable
+    def __init__(self, take: Callable[[], Connection], begin: str, writable: bool) -> None:
+        self._take, self._begin, self.writable = take, begin, writable
+        self.taken: Connection | None = None
+        """Its connection, once something was asked."""
+        self._has_begun = False
         self.now = now()
         self.topics: dict[str, None] = {}
         self.memo: dict[Any, Any] = {}
@@ -89,11 +90,20 @@ class Tx:
     @property
     def connection(self) -> Connection:
         """Begins the transaction where it has not begun yet."""
-        if self._begin is not None:
-            self._begin()
-            self._begin = None
-            self._connection.begin()
-        return self._connection
+        return self.begin()
+
+    def begin(self) -> Connection:
+        connection = self._taken()
+        if not self._has_begun:
+            _quickly(connection, self._begin)
+            connection.begin()
+            self._has_begun = True
+        return connection
+
+    def _taken(self) -> Connection:
+        if self.taken is None:
+            self.taken = self._take()
+        return self.taken
 
     def execute(self, statement: Executable, values: Any = None) -> Any:
         """`values` are of a statement that was built once."""
@@ -116,8 +126,9 @@ class Tx:
         """None, and nothing done, where only SQLAlchemy can: the text is given, or depends on the values."""
         if not isinstance(values, Mapping) or isinstance(statement, sa.TextClause):
             return None
-        found = built.built(statement, self._connection.dialect)
-        return found.run(self.connection, values) if found.is_whole else None
+        connection = self.connection
+        found = built.built(statement, connection.dialect)
+        return found.run(connection, values) if found.is_whole else None
 
     def row(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> S | None:
         found = self.rows(kind, statement, values)
@@ -131,7 +142,7 @@ class Tx:
 
         Asked first, it stands before a reading transaction's snapshot: many requests need no more than it.
         """
-        row = _quickly(self._connection, sql)
+        row = _quickly(self._taken(), sql)
         return row[0] if row else None
 
     def scalars(self, statement: Executable) -> list[Any]:
@@ -149,20 +160,23 @@ class Tx:
 
     def _insert(self, table: sa.Table, values: dict[str, Any], new: bool) -> int:
         """How many rows there are more."""
-        return built.insert(table, tuple(values), new, self._connection.dialect).run(self.connection, values).changed
+        connection = self.connection
+        return built.insert(table, tuple(values), new, connection.dialect).run(connection, values).changed
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
         if len(rows) == 1:
             self._insert(table, _plain(rows[0]), new=False)
         elif rows:
             many = [_plain(row) for row in rows]
-            built.insert(table, tuple(many[0]), False, self._connection.dialect).run_many(self.connection, many)
+            connection = self.connection
+            built.insert(table, tuple(many[0]), False, connection.dialect).run_many(connection, many)
 
     def change(self, table: sa.Table, row_id: str, values: Mapping[str, Any], conflict: str | None = None) -> int:
         """`update` of the row with that `id`, quicker: to plain values."""
-        quick = built.change(table, tuple(values), self._connection.dialect)
+        connection = self.connection
+        quick = built.change(table, tuple(values), connection.dialect)
         with _told(conflict, values):
-            return quick.run(self.connection, {**values, "key": row_id}).changed
+            return quick.run(connection, {**values, "key": row_id}).changed
 
     def update(
         self, table: sa.Table, where: sa.ColumnElement[bool], values: Mapping[str, Any], conflict: str | None = None
@@ -176,7 +190,8 @@ class Tx:
 
     def upsert(self, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Insert the row, or update it where the key (primary or unique) exists."""
-        built.upsert(table, tuple(key), tuple(values), self._connection.dialect).run(self.connection, {**key, **values})
+        connection = self.connection
+        built.upsert(table, tuple(key), tuple(values), connection.dialect).run(connection, {**key, **values})
 
     def database_time(self) -> datetime:
         """What the clock says that all processes share: the database's own, naive UTC."""
@@ -304,18 +319,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        with self.engine.connect() as connection:
-            try:
-                yield self._begun(connection, False, "BEGIN" if self.is_sqlite else _BEGIN_READING)
-            except DBAPIError:
-                connection.rollback()
-                raise
-            finally:
-                # whatever happened nothing was written, and a rollback would make psycopg forget what it has prepared
-                if connection.invalidated:
-                    connection.rollback()
-                else:
-                    _end(connection)
+        """Takes a connection, and begins, when something is asked: many requests ask nothing, or one thing that is kept."""
+        tx = Tx(self.engine.connect, "BEGIN" if self.is_sqlite else _BEGIN_READING, writable=False)
+        try:
+            yield tx
+        except DBAPIError:
+            if tx.taken is not None:
+                tx.taken.rollback()
+            raise
+        finally:
+            if tx.taken is not None:
+                with tx.taken as connection:
+                    # whatever happened nothing was written, and a rollback would make psycopg forget what it has prepared
+                    if connection.invalidated:
+                        connection.rollback()
+                    else:
+                        _end(connection)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -324,7 +343,10 @@ class Database:
         try:
             with self._one_writer(), self.engine.connect() as connection:
                 try:
-                    tx = self._begun(connection, True, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+                    # on PostgreSQL it begins at its first statement: each of BEGIN and COMMIT takes a round trip
+                    tx = Tx(lambda: connection, "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN", writable=True)
+                    if self.is_sqlite:
+                        tx.begin()
                     yield tx
                 except BaseException:
                     connection.rollback()
@@ -339,14 +361,6 @@ class Database:
         """Whoever waits for what the transaction has changed, or may have."""
         if tx is not None and tx.topics and self.waker is not None:
             self.waker.signal(tx.topics)
-
-    def _begun(self, connection: Connection, writable: bool, begin: str) -> Tx:
-        """On PostgreSQL it begins at its first statement: each of BEGIN and COMMIT takes a round trip."""
-        if self.is_sqlite:
-            _quickly(connection, begin)
-            connection.begin()
-            return Tx(connection, writable)
-        return Tx(connection, writable, partial(_quickly, connection, begin))
 
     def _commit(self, connection: Connection) -> None:
         """Raises Uncertain where nobody can say whether it has happened."""
