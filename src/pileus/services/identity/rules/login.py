@@ -88,9 +88,10 @@ def log_in(
     with db.read() as tx:
         before = factors.read(tx, receipt) if receipt else None
         proofs = [_proof(db, tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
+        mark = rows.mark(tx)
         barred = not _may_enter(tx, settings, proofs)
         if not barred and _is_one_user(proofs, before) and all(map(_is_right_already, proofs)):
-            admission = _admission(tx, settings, auth, proofs, before, with_catalog)
+            admission = _admission(tx, settings, auth, proofs, before, with_catalog, mark)
     if admission is not None:
         return _let_in(db, admission)
     if any(proof.elsewhere for proof in proofs):
@@ -103,7 +104,7 @@ def log_in(
         if any(proof.method in GUESSABLE for proof in proofs):
             compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
-    return _admitted(db, settings, auth, proofs, before, with_catalog)
+    return _admitted(db, settings, auth, proofs, before, with_catalog, mark)
 
 
 def _is_one_user(proofs: Sequence[Proof], before: Receipt | None) -> bool:
@@ -131,15 +132,21 @@ def vouched_for(
     """An unscoped token for a user whom an identity provider has vouched for."""
     auth = Auth(Identity([method]), "unscoped")
     proof = Proof(method=method, user=user, federation=federation)
-    return _admitted(db, settings, auth, [proof], None, with_catalog=False)
+    return _admitted(db, settings, auth, [proof], None, with_catalog=False, mark=None)
 
 
 def _admitted(
-    db: Database, settings: Settings, auth: Auth, proofs: Sequence[Proof], before: Receipt | None, with_catalog: bool
+    db: Database,
+    settings: Settings,
+    auth: Auth,
+    proofs: Sequence[Proof],
+    before: Receipt | None,
+    with_catalog: bool,
+    mark: str | None,
 ) -> tuple[str, bytes]:
-    """What somebody gets who has proved who they are."""
+    """What somebody gets who has proved who they are. `mark`: the identity revision at which the user was read."""
     with db.read() as tx:
-        admission = _admission(tx, settings, auth, proofs, before, with_catalog)
+        admission = _admission(tx, settings, auth, proofs, before, with_catalog, mark)
     return _let_in(db, admission)
 
 
@@ -153,8 +160,16 @@ class Admission(msgspec.Struct, kw_only=True):
 
 
 def _admission(
-    tx: Tx, settings: Settings, auth: Auth, proofs: Sequence[Proof], before: Receipt | None, with_catalog: bool
+    tx: Tx,
+    settings: Settings,
+    auth: Auth,
+    proofs: Sequence[Proof],
+    before: Receipt | None,
+    with_catalog: bool,
+    mark: str | None,
 ) -> Admission:
+    if proofs[0].user is not None and rows.mark(tx) == mark:
+        rows.know(tx, proofs[0].user)
     user, domain = _still_there(tx, settings, proofs, before)
     methods = _methods(proofs, before)
     if not factors.enough(user, methods):

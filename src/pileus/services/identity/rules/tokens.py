@@ -30,7 +30,7 @@ from pileus.services.identity.store import federation as federation_store
 from pileus.services.identity.store import projects as project_store
 from pileus.services.identity.store import rows
 from pileus.services.identity.store import tokens as store
-from pileus.services.identity.store.kept import kept
+from pileus.services.identity.store.kept import kept, kept_for
 from pileus.services.identity.types.credentials import AccessRuleRow, ApplicationCredentialRow, TrustRow
 from pileus.services.identity.types.federation import IdentityProviderRow
 from pileus.services.identity.types.oauth1 import AccessTokenRow
@@ -204,7 +204,9 @@ def _session(tx: Tx, claims: Claims, mark: str, revocable: Sequence[str]) -> Ses
     trust = _trust(tx, claims)
     subject_id = trust.trustor_user_id if trust else claims.user_id
     group_ids = _vouched_groups(tx, claims)
-    project, domain, roles = _scope(tx, claims, subject_id, group_ids)
+    until = federation_store.next_end(tx, subject_id)
+    standing = _standing(tx, claims, subject_id, group_ids, until)
+    project, domain, roles = standing.project, standing.domain, standing.roles
     credential = _application_credential(tx, claims)
     access_token = _access_token(tx, claims)
     lenders = [lender for lender in (trust, credential, access_token) if lender is not None]
@@ -251,7 +253,7 @@ def _session(tx: Tx, claims: Claims, mark: str, revocable: Sequence[str]) -> Ses
         access_token=access_token,
         access_rules=access_rules,
         caller=caller,
-        until=_earliest(federation_store.next_end(tx, subject_id), *(lender.expires_at for lender in lenders)),
+        until=_earliest(until, *(lender.expires_at for lender in lenders)),
         documents={},
     )
 
@@ -280,27 +282,43 @@ def _vouched_groups(tx: Tx, claims: Claims) -> tuple[str, ...]:
     return claims.federation.group_ids
 
 
-def _scope(
-    tx: Tx, claims: Claims, user_id: str, group_ids: Sequence[str]
-) -> tuple[ProjectRow | None, ProjectRow | None, Sequence[RoleRow]]:
-    """Project, domain and roles. Raises Unauthorized for a scope that is gone, disabled or without roles."""
-    if claims.scope == "unscoped":
-        return None, None, ()
+class Standing(msgspec.Struct):
+    """Where a token is for, and the roles there."""
+
     project: ProjectRow | None = None
     domain: ProjectRow | None = None
+    roles: Sequence[RoleRow] = ()
+
+
+def _standing(tx: Tx, claims: Claims, user_id: str, group_ids: Sequence[str], until: datetime | None) -> Standing:
+    """`until`: when the user leaves a group. Raises Unauthorized for a scope that is gone, disabled or without roles."""
+
+    def ask() -> Standing:
+        return _asked_standing(tx, claims, user_id, group_ids)
+
+    if until is not None or group_ids:
+        return ask()
+    return kept_for(tx, "standings", (user_id, claims.scope, claims.scope_id), ask)
+
+
+def _asked_standing(tx: Tx, claims: Claims, user_id: str, group_ids: Sequence[str]) -> Standing:
+    found = Standing()
+    if claims.scope == "unscoped":
+        return found
     if claims.scope == "system":
-        roles = assignments.effective_on_system(tx, user_id, group_ids)
+        found.roles = assignments.effective_on_system(tx, user_id, group_ids)
     elif claims.scope == "domain":
-        domain = project_store.domain(tx, claims.scope_id or "")
-        roles = assignments.effective_on_domain(tx, user_id, domain.id, group_ids) if domain else []
+        found.domain = project_store.domain(tx, claims.scope_id or "")
+        if found.domain:
+            found.roles = assignments.effective_on_domain(tx, user_id, found.domain.id, group_ids)
     else:
         lineage = project_store.lineage(tx, claims.scope_id or "")
-        project = lineage[0] if lineage else None
-        domain = lineage[-1] if lineage else None
-        roles = assignments.effective_on_project(tx, user_id, lineage, group_ids) if lineage else []
-    if not roles or not all(place.enabled for place in (project, domain) if place):
+        if lineage:
+            found.project, found.domain = lineage[0], lineage[-1]
+            found.roles = assignments.effective_on_project(tx, user_id, lineage, group_ids)
+    if not found.roles or not all(place.enabled for place in (found.project, found.domain) if place):
         raise Unauthorized(_no_scope(claims))
-    return project, domain, roles
+    return found
 
 
 def _trust(tx: Tx, claims: Claims) -> TrustRow | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from pileus.core.db import Tx, matches
 from pileus.services.identity.store import rows
-from pileus.services.identity.store.kept import kept
+from pileus.services.identity.store.kept import kept_for
 from pileus.services.identity.tables import project_tags, projects
 from pileus.services.identity.types.base import Pairs
 from pileus.services.identity.types.projects import DomainRow, ProjectRow
@@ -45,29 +45,17 @@ _DOMAIN_NAMED = _NAMED.where(projects.c.is_domain)
 
 
 def by_name(tx: Tx, domain_id: str, name: str) -> ProjectRow | None:
-    return tx.row(ProjectRow, _IN_DOMAIN, {"domain_id": domain_id, "name": name})
+    named = {"domain_id": domain_id, "name": name}
+    return kept_for(tx, "projects by name", (domain_id, name), lambda: tx.row(ProjectRow, _IN_DOMAIN, named))
 
 
 def domain_by_name(tx: Tx, name: str) -> DomainRow | None:
-    return _kept_domain(tx, ("name", name), lambda: tx.row(DomainRow, _DOMAIN_NAMED, {"name": name}))
+    return kept_for(tx, "domains by name", name, lambda: tx.row(DomainRow, _DOMAIN_NAMED, {"name": name}))
 
 
 def domain(tx: Tx, domain_id: str) -> DomainRow | None:
-    found = _kept_domain(tx, ("id", domain_id), lambda: rows.find(tx, DomainRow, domain_id))
+    found = kept_for(tx, "domains", domain_id, lambda: rows.find(tx, DomainRow, domain_id))
     return found if found is not None and found.is_domain else None
-
-
-def _kept_domain(tx: Tx, key: tuple[str, str], ask: Callable[[], DomainRow | None]) -> DomainRow | None:
-    """Each sign-on asks for a domain or two: those that are there are remembered, until identity changes."""
-    if tx.writable:
-        return ask()
-    known: dict[tuple[str, str], DomainRow] = kept(tx, "domains", lambda _: {})
-    if key not in known:
-        found = ask()
-        if found is None:
-            return None
-        known[key] = found
-    return known[key]
 
 
 def tags_of(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:

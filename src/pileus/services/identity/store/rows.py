@@ -60,6 +60,11 @@ def find(tx: Tx, kind: type[R], row_id: str) -> R | None:
     return once(tx, (kind, row_id), ask)
 
 
+def know(tx: Tx, row: Row) -> None:
+    """Let `find` take a row that was read before, at the revision that there still is."""
+    tx.memo[type(row), row.id] = row
+
+
 @cache
 def _by_id(kind: type[Row]) -> sa.Select[Any]:
     """Built once: to build a statement takes longer than to run it."""
