@@ -7,7 +7,7 @@ the driver itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import Executable
 
+Of = TypeVarTuple("Of")
 Convert = Callable[[Any], Any]
 
 
@@ -132,42 +133,42 @@ def built(statement: Executable, dialect: Dialect) -> Built:
     return found
 
 
-_writes: dict[tuple[Any, ...], Built] = {}
-"""As many as there are tables and ways to write to them."""
+def _once(make: Callable[[Dialect, *Of], Built]) -> Callable[[Dialect, *Of], Built]:
+    """There are as many as tables, and ways to write to them."""
+    known: dict[tuple[Any, ...], Built] = {}
+
+    def found(dialect: Dialect, *of: *Of) -> Built:
+        key = (dialect.name, *of)
+        if key not in known:
+            known[key] = make(dialect, *of)
+        return known[key]
+
+    return found
 
 
-def insert(table: sa.Table, columns: tuple[str, ...], new: bool, dialect: Dialect) -> Built:
+@_once
+def insert(dialect: Dialect, table: sa.Table, columns: tuple[str, ...], new: bool) -> Built:
     """`new`: nothing is done where a row with one of its unique keys is there."""
-    found = _writes.get((table, columns, new, dialect.name))
-    if found is None:
-        statement: Any = (
-            dialect_insert(dialect.name)(table).on_conflict_do_nothing() if new else table.insert()
-        ).inline()
-        found = _writes[table, columns, new, dialect.name] = Built(statement, dialect, columns)
-    return found
+    statement: Any = dialect_insert(dialect.name)(table).on_conflict_do_nothing() if new else table.insert()
+    return Built(statement.inline(), dialect, columns)
 
 
-def upsert(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], dialect: Dialect) -> Built:
+@_once
+def upsert(dialect: Dialect, table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...]) -> Built:
     """INSERT, or UPDATE of `columns` where a row with the key is there."""
-    found = _writes.get((table, key, columns, dialect.name))
-    if found is None:
-        statement = dialect_insert(dialect.name)(table).inline()
-        if columns:
-            news = {name: statement.excluded[name] for name in columns}
-            statement = statement.on_conflict_do_update(index_elements=list(key), set_=news)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=list(key))
-        found = _writes[table, key, columns, dialect.name] = Built(statement, dialect, (*key, *columns))
-    return found
+    statement = dialect_insert(dialect.name)(table).inline()
+    if columns:
+        news = {name: statement.excluded[name] for name in columns}
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=news)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    return Built(statement, dialect, (*key, *columns))
 
 
-def change(table: sa.Table, columns: tuple[str, ...], dialect: Dialect) -> Built:
+@_once
+def change(dialect: Dialect, table: sa.Table, columns: tuple[str, ...]) -> Built:
     """UPDATE of the row whose `id` is the parameter `key`."""
-    found = _writes.get((table, columns, dialect.name))
-    if found is None:
-        statement = table.update().where(table.c.id == sa.bindparam("key"))
-        found = _writes[table, columns, dialect.name] = Built(statement, dialect, columns)
-    return found
+    return Built(table.update().where(table.c.id == sa.bindparam("key")), dialect, columns)
 
 
 def dialect_insert(name: str) -> Any:

@@ -161,7 +161,7 @@ class Tx:
     def _insert(self, table: sa.Table, values: dict[str, Any], new: bool) -> int:
         """How many rows there are more."""
         connection = self.connection
-        return built.insert(table, tuple(values), new, connection.dialect).run(connection, values).changed
+        return built.insert(connection.dialect, table, tuple(values), new).run(connection, values).changed
 
     def insert_all(self, table: sa.Table, rows: Sequence[msgspec.Struct | Mapping[str, Any]]) -> None:
         if len(rows) == 1:
@@ -169,12 +169,12 @@ class Tx:
         elif rows:
             many = [_plain(row) for row in rows]
             connection = self.connection
-            built.insert(table, tuple(many[0]), False, connection.dialect).run_many(connection, many)
+            built.insert(connection.dialect, table, tuple(many[0]), False).run_many(connection, many)
 
     def change(self, table: sa.Table, row_id: str, values: Mapping[str, Any], conflict: str | None = None) -> int:
         """`update` of the row with that `id`, quicker: to plain values."""
         connection = self.connection
-        quick = built.change(table, tuple(values), connection.dialect)
+        quick = built.change(connection.dialect, table, tuple(values))
         with _told(conflict, values):
             return quick.run(connection, {**values, "key": row_id}).changed
 
@@ -191,7 +191,7 @@ class Tx:
     def upsert(self, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         """Insert the row, or update it where the key (primary or unique) exists."""
         connection = self.connection
-        built.upsert(table, tuple(key), tuple(values), connection.dialect).run(connection, {**key, **values})
+        built.upsert(connection.dialect, table, tuple(key), tuple(values)).run(connection, {**key, **values})
 
     def database_time(self) -> datetime:
         """What the clock says that all processes share: the database's own, naive UTC."""
