@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ class Ward:
     def virsh(self, *words: str) -> None:
         uri = f"qemu:///system?socket={self.state_dir}/run/libvirt/libvirt-sock"
         script = "import libvirt, sys; getattr(libvirt.open(sys.argv[1]).lookupByName(sys.argv[2]), sys.argv[3])()"
-        subprocess.run(["python3", "-c", script, uri, self.domain(), *words], check=True)
+        subprocess.run([sys.executable, "-c", script, uri, self.domain(), *words], check=True)
 
     def vsctl(self, *words: str) -> str:
         command = ["ovs-vsctl", f"--db=unix:{self.state_dir}/run/openvswitch/db.sock", *words]
