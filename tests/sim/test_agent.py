@@ -15,7 +15,7 @@ from pileus.node import agent as agent_module
 from pileus.node import sim
 from pileus.node.agent import Agent
 from pileus.node.desired import GuestSpec, GuestStatus, HostFacts, HostSpec, HostStatus
-from pileus.node.host import HostError, Seen
+from pileus.node.host import HostAway, HostError, Seen
 from pileus.node.ledger import Ledger, Page
 from pileus.node.sim import SimulatedHost
 from tests.support.command import until
@@ -29,6 +29,8 @@ class Control:
         self.wanted = HostSpec(host="h1", revision=0)
         self.guests: dict[str, GuestStatus] = {}
         self.gone: set[str] = set()
+        self.faults: list[str] = []
+        """All that were ever told."""
         self.away = False
         self.asked = 0
         self.moved = threading.Condition()
@@ -56,6 +58,7 @@ class Control:
                 self.guests = {}
             self.guests |= {guest.id: guest for guest in status.guests}
             self.gone |= set(status.gone)
+            self.faults += [guest.fault for guest in status.guests if guest.fault]
             for guest_id in status.gone:
                 self.guests.pop(guest_id, None)
             self.moved.notify_all()
@@ -68,7 +71,7 @@ class Control:
 
     def until(self, condition: Callable[[], bool]) -> None:
         with self.moved:
-            assert self.moved.wait_for(condition, 10), f"{self.guests} {self.gone}"
+            assert self.moved.wait_for(condition, 60), f"{self.guests} {self.gone}"
 
     def state(self, guest_id: str) -> tuple[str, int] | None:
         guest = self.guests.get(guest_id)
@@ -189,6 +192,36 @@ def test_a_host_that_does_not_answer_for_a_moment_fails_no_step(bench: Bench) ->
     control.want(spec(id="a", generation=1))
     control.until(lambda: control.state("a") == ("running", 1))
     assert not away.is_set()
+
+
+def test_a_hypervisor_that_crashes_fails_no_step(bench: Bench) -> None:
+    """What was asked for is done when it is back."""
+    control, start = bench.control, bench.host.start
+    before, after = [HostAway("libvirtd does not answer.")], [HostAway("libvirtd has ended.")]
+
+    def starting(guest: GuestSpec) -> None:
+        if before:
+            raise before.pop()
+        start(guest)
+        if after:
+            raise after.pop()
+
+    bench.host.start = starting  # type: ignore[method-assign]
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.state("a") == ("running", 1))
+    assert before == after == control.faults == []
+
+
+def test_a_hypervisor_that_stays_away_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    control = bench.control
+    monkeypatch.setattr(agent_module, "_HYPERVISOR_AWAY", (0.01, 0.01))
+
+    def starting(guest: GuestSpec) -> None:
+        raise HostAway("libvirtd does not answer.")
+
+    bench.host.start = starting  # type: ignore[method-assign]
+    control.want(spec(id="a", generation=1))
+    control.until(lambda: control.faults == ["libvirtd does not answer."])
 
 
 def test_guests_go_on_while_the_control_plane_is_away(bench: Bench) -> None:

@@ -20,13 +20,15 @@ import structlog
 from pileus.node.client import ControlPlane, Refused
 from pileus.node.desired import GuestSpec, GuestStatus, HostStatus
 from pileus.node.diff import Done, Step, after, finished, next_step
-from pileus.node.host import Host, HostError, Seen
+from pileus.node.host import Host, HostAway, HostError, Seen
 from pileus.node.ledger import Ledger
 
 log = structlog.get_logger("pileus.agent")
 LONG_POLL = 25.0
 RETRY = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the control plane, or the hypervisor, is away."""
+_HYPERVISOR_AWAY = (*RETRY, 5.0, 10.0, 10.0)
+"""For as long as its supervisor may take to start it again."""
 STUCK = 30.0
 """Seconds without a look at the host, after which it does not ask for its spec any more, and so counts as down."""
 _LOOK = 5.0
@@ -171,15 +173,22 @@ class Agent:
 
     def _drive(self, guest_id: str) -> None:
         """One guest, step by step, always by the newest spec, until nothing is left to do."""
-        guest = None
+        guest, pauses = None, iter(_HYPERVISOR_AWAY)
         try:
             while not self._stop.is_set():
                 guest = self._wanted(guest_id)
-                if guest is None:
-                    self._remove(guest_id)
-                    return
-                if not self._advance(guest):
-                    return
+                try:
+                    if guest is None:
+                        self._remove(guest_id)
+                        return
+                    if not self._advance(guest):
+                        return
+                    pauses = iter(_HYPERVISOR_AWAY)
+                except HostAway as error:
+                    if (pause := next(pauses, None)) is None:
+                        raise
+                    log.info("the hypervisor is away", guest=guest_id, reason=str(error))
+                    self._stop.wait(pause)
         except HostError as error:
             self._fail(guest_id, guest, str(error))
         except Exception as error:

@@ -14,6 +14,10 @@ class HostError(Exception):
     """A step that could not be done; the text is for the reader of the server's fault."""
 
 
+class HostAway(HostError):
+    """Nobody is there to do it: the hypervisor has crashed, or hangs, and is started again by who watches it."""
+
+
 class Seen(msgspec.Struct, kw_only=True):
     """What a host finds of a guest. A guest of which nothing is left is not seen at all."""
 

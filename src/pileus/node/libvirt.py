@@ -1,4 +1,4 @@
-"""libvirt: one connection, opened again when it breaks; its errors as HostError; its events as a wake-up. No decisions."""
+"""libvirt: one connection, opened again when it breaks; its errors as HostError, a lost connection as HostAway; its events as a wake-up. No decisions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import libvirt
 import structlog
 
-from pileus.node.host import HostError
+from pileus.node.host import HostAway, HostError
 
 log = structlog.get_logger("pileus.libvirt")
 ALIVE = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN)
@@ -29,7 +29,7 @@ class Libvirt:
 
     @property
     def connection(self) -> Any:
-        """Raises HostError while libvirtd does not answer."""
+        """Raises HostAway while libvirtd does not answer."""
         with self._lock:
             if self._connection is None or not self._connection.isAlive():
                 self._connection = self._open()
@@ -42,7 +42,7 @@ class Libvirt:
             connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_event, None)
             connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, self._on_device, None)
         except libvirt.libvirtError as error:
-            raise HostError(f"libvirt does not answer at {self._uri}: {error}") from None
+            raise HostAway(f"libvirt does not answer at {self._uri}: {error}") from None
         return connection
 
     def _on_event(self, *_: Any) -> None:
@@ -58,14 +58,14 @@ class Libvirt:
         except libvirt.libvirtError as error:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                 return None
-            raise HostError(f"libvirt: {error}") from None
+            raise told(error) from None
 
     def call(self, what: Callable[..., Any], *arguments: Any) -> Any:
         """Raises HostError with libvirt's own words."""
         try:
             return what(*arguments)
         except libvirt.libvirtError as error:
-            raise HostError(f"libvirt: {error}") from None
+            raise told(error) from None
 
     def close(self) -> None:
         with self._lock:
@@ -75,6 +75,12 @@ class Libvirt:
                 except libvirt.libvirtError as error:
                     log.debug("libvirt did not close", reason=str(error))
                 self._connection = None
+
+
+def told(error: libvirt.libvirtError) -> HostError:
+    """By whom: libvirtd, or our side of the connection to it, which has ended."""
+    kind = HostAway if error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE) else HostError
+    return kind(f"libvirt: {error}")
 
 
 def _start_events() -> None:

@@ -19,7 +19,7 @@ from pileus.node import diagnostics, namespace, ovs, vm
 from pileus.node.desired import Diagnostics, GuestSpec, GuestState, HostFacts, MetadataPort, Nic
 from pileus.node.disk import Disks, Download
 from pileus.node.host import HostError, Seen
-from pileus.node.libvirt import Libvirt
+from pileus.node.libvirt import Libvirt, told
 from pileus.node.metadata import LeavePassword, MetadataServers
 from pileus.node.ovs import WiredPorts
 
@@ -117,7 +117,7 @@ class LibvirtHost:
                 found[guest_id] = self._seen(guest_id, domain, wired)
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                    raise HostError(f"libvirt: {error}") from None
+                    raise told(error) from None
         return found
 
     def _seen(self, guest_id: str, domain: Any, wired: frozenset[str]) -> Seen:
@@ -305,7 +305,7 @@ class LibvirtHost:
             domain.destroy()
         except libvirt.libvirtError as error:
             if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
-                raise HostError(f"libvirt: {error}") from None
+                raise told(error) from None
 
     def _ask_to_end(self, domain: Any) -> bool:
         """Press the power button, again every few seconds; False where the guest did not react."""
