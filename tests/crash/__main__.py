@@ -10,8 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 from tests.crash.cloud import Cloud
-from tests.crash.operations import OPERATIONS
+from tests.crash.operations import ON_HOSTS, OPERATIONS
 from tests.crash.runner import Runner, choose, outcomes
+from tests.crash.steps import ANY
 
 LINES, MOST = 6, 600
 """Of what is said about a run that went wrong."""
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--real", action="store_true", help="libvirt and OVN, in this network namespace; as root")
     parser.add_argument("--every", action="store_true", help="each step and each fault, not each call site once")
-    parser.add_argument("--fault", action="append", help="only these: kill, torn, full, cut, restart, error")
+    parser.add_argument("--fault", choices=sorted(ANY), action="append", help="only these; default: all")
     parser.add_argument("--only", default="", help="only steps whose name has this in it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true", help="only say what was not as in the uninterrupted run")
@@ -36,7 +37,7 @@ def main() -> int:
         cloud = Cloud(Path(folder), given.database, given.real)
         try:
             runner = Runner(cloud)
-            for name in given.operation or OPERATIONS:
+            for name in given.operation or (ON_HOSTS if given.real else OPERATIONS):
                 operation = OPERATIONS[name](cloud)
                 steps, wanted = runner.record(operation)
                 print(f"{name}: {len(steps)} steps at {len({step.key for step in steps})} sites", flush=True)
@@ -44,9 +45,10 @@ def main() -> int:
                     print(*steps, *sorted(wanted), sep="\n")
                     continue
                 chosen = [
-                    (step, fault) for step, fault in choose(steps, given.database, given.seed, given.every)
-                    if given.only in str(step) and (not given.fault or fault in given.fault)
-                ]  # fmt: skip
+                    (step, fault)
+                    for step, fault in choose(steps, given.database, given.seed, given.every, given.fault or ANY)
+                    if given.only in str(step)
+                ]
                 verdicts: Counter[str] = Counter()
                 for outcome in outcomes(runner, operation, chosen, wanted):
                     verdicts[outcome.verdict] += 1

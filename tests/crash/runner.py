@@ -5,21 +5,27 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import TypeVar
 
 import httpx
 import msgspec
 import psutil
+import sqlalchemy as sa
 
+from pileus.doctor.patient import NoAnswer
 from tests.crash import world
 from tests.crash.cloud import Cloud
 from tests.crash.operations import Operation, Question
-from tests.crash.steps import Fired, Step, faults
+from tests.crash.steps import ANY, Fired, Step, faults
 
+T = TypeVar("T")
 PATIENCE = 40.0
 """Seconds in which everything must have come back and be as in the uninterrupted run."""
 SETTLE = 15.0
 """Seconds after its end in which an operation must have left the same."""
+REAL = 3
+"""Times as long over libvirt and OVN: who kills the same daemon often waits for its supervisor, up to 30 s."""
 QUIET = 1.3
 """Seconds without a new step after which an operation has ended; what is gathered for a second is written then."""
 
@@ -59,14 +65,30 @@ class Runner:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.database = world.Database(cloud.url)
+        self.patience, self.settle = (seconds * (REAL if cloud.real else 1) for seconds in (PATIENCE, SETTLE))
         self.still = self._still()
 
     def _still(self) -> world.Still:
         """What changes when everything is killed and comes back, and nobody asked for anything."""
-        before = self.database.rows()
+        before = self._rows()
         self.cloud.restart()
         time.sleep(QUIET)
-        return world.changed_by_itself(before, self.database.rows())
+        return world.changed_by_itself(before, self._rows())
+
+    def _rows(self) -> world.Rows:
+        return self._seen(self.database.rows)
+
+    def _seen(self, look: Callable[[], T]) -> T:
+        """What is seen, however often that takes: the fault may come while somebody looks."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return look()
+            except (sa.exc.OperationalError, NoAnswer) as error:
+                if time.monotonic() > deadline:
+                    raise Wrong(f"nothing is seen: {error}") from error
+                self.cloud.revive()
+                time.sleep(0.05)
 
     def record(self, operation: Operation) -> tuple[list[Step], world.Facts]:
         """The steps of the uninterrupted run, and what it did to the world."""
@@ -77,29 +99,32 @@ class Runner:
                 answer = question.ask()
                 assert answer.status_code < 300, answer.text
             self._until(operation.is_done)
-            self._quiet()
+            facts = self._settled(before)
         finally:
             self.cloud.control.rest()
-        steps, facts = self.cloud.control.steps(), self._facts(before)
+        steps = self.cloud.control.steps()
         operation.clean()
         return steps, facts
 
     def _begin(self, operation: Operation) -> world.Picture:
-        constant = self.database.rows()
+        constant = self._rows()
         operation.prepare()
-        return world.Picture(constant, self.database.rows())
+        return world.Picture(constant, self._rows())
 
-    def _quiet(self) -> None:
-        """Until no step came that had not been there; some come every second for as long as a process lives."""
-        known, since = 0, time.monotonic()
+    def _settled(self, before: world.Picture) -> world.Facts:
+        """What was done, once neither it grows nor a step comes that had not been there; some come every second."""
+        known: tuple[int, world.Facts] | None = None
+        since = time.monotonic()
         while time.monotonic() - since < QUIET:
-            found = len({step.key for step in self.cloud.control.steps()})
+            found = len({step.key for step in self.cloud.control.steps()}), self._facts(before)
             if found != known:
                 known, since = found, time.monotonic()
-            time.sleep(0.05)
+            time.sleep(0.1)
+        assert known
+        return known[1]
 
     def _facts(self, before: world.Picture) -> world.Facts:
-        after = self.database.rows()
+        after = self._rows()
         names = world.Names(before.constant, before.rows, after)
         return world.difference(before.rows, after, names, self.still) + self.cloud.things(names)
 
@@ -141,7 +166,7 @@ class Runner:
 
     def ask(self, question: Question, fault: str = "") -> None:
         """As a client does that looks whether it was heard where it got no answer, and asks again where it was not."""
-        deadline, is_lost = time.monotonic() + PATIENCE, False
+        deadline, is_lost = time.monotonic() + self.patience, False
         while True:
             try:
                 if is_lost and question.taken():
@@ -190,10 +215,10 @@ class Runner:
         return fired
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not condition():
             if time.monotonic() > deadline:
-                raise Wrong(f"not done after {PATIENCE:.0f} s")
+                raise Wrong(f"not done after {self.patience:.0f} s")
             self.cloud.revive()
             time.sleep(0.03)
 
@@ -205,21 +230,25 @@ class Runner:
             found = world.unlike(wanted, self._facts(before))
             return [each for each in found if not re.search(tolerated, each)]
 
-        deadline = time.monotonic() + SETTLE
+        deadline = time.monotonic() + self.settle
         while (found := differs()) and time.monotonic() < deadline:
             self.cloud.revive()
             time.sleep(0.1)
-        return found + [str(finding) for finding in self.cloud.audit()]
+        return found + [str(finding) for finding in self._seen(self.cloud.audit)]
 
 
-def choose(steps: Sequence[Step], database: str, seed: int, every: bool) -> list[tuple[Step, str]]:
-    """All steps with all faults; or each call site once, with a fault that the seed deals out."""
+def choose(
+    steps: Sequence[Step], database: str, seed: object, every: bool, only: Container[str] = ANY
+) -> list[tuple[Step, str]]:
+    """All steps with all faults; or each call site once, with a fault that the seed deals out. `only`: of these faults."""
+    possible = {step: [fault for fault in faults(step, database) if fault in only] for step in steps}
     if every:
-        return [(step, fault) for step in steps for fault in faults(step, database)]
-    dice, by_key = random.Random(seed), {}
+        return [(step, fault) for step in steps for fault in possible[step]]
+    dice, by_key = random.Random(str(seed)), dict[str, list[Step]]()
     for step in steps:
-        by_key.setdefault(step.key, []).append(step)
-    return [(step, dice.choice(faults(step, database))) for step in (dice.choice(same) for same in by_key.values())]
+        if possible[step]:
+            by_key.setdefault(step.key, []).append(step)
+    return [(step, dice.choice(possible[step])) for step in (dice.choice(same) for same in by_key.values())]
 
 
 def outcomes(

@@ -45,15 +45,20 @@ FAULTS = {
     ("file", "before"): ("kill", "full"),
     ("send", "before"): ("kill", "cut"),
     ("answer", "after"): ("kill", "cut"),
-    ("libvirt", "before"): ("error", "kill"),
-    ("ovn", "before"): ("error", "kill"),
+    ("libvirt", "before"): ("error", "kill", "libvirtd", "ovsdb", "ovs-vswitchd"),
+    ("ovn", "before"): ("error", "kill", "ovn-nb", "ovn-sb", "ovn-northd", "ovn-controller"),
 }
 """What can happen at a step; a process can be killed at any."""
 
 
+REFUSALS = ("error", "full", "cut")
+"""Where nothing is killed."""
+ANY = frozenset().union(*FAULTS.values(), ("torn",))
+
+
 def faults(step: Step, database: str) -> tuple[str, ...]:
     """`full`: the disk is. `torn`: killed when the file is there and nothing in it. `cut`: the connection is lost.
-    `restart`: of PostgreSQL. `error`: what was called refuses."""
+    `restart`: of PostgreSQL. `error`: what was called refuses. A daemon's name: it is killed just before it is asked."""
     found = FAULTS.get((step.kind, step.point), ("kill",))
     if step.kind == "file" and " open " in step.key:
         found = (*found, "torn")

@@ -1,4 +1,4 @@
-"""Over libvirt and OVN: what they refuse once is done in the end as if they had not."""
+"""Over libvirt and OVN: what refuses, or is killed, at a step of an operation leaves no trace of it in the end."""
 
 import os
 import random
@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.crash.cloud import Cloud
-from tests.crash.operations import OPERATIONS
+from tests.crash.operations import ON_HOSTS, OPERATIONS
 from tests.crash.runner import Runner, choose, outcomes
+from tests.crash.steps import ANY, REFUSALS, Step
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ovn-northd"), reason="needs root, libvirt and OVN"),
 ]
-SEED = int(os.environ.get("PILEUS_CRASH_SEED", "5"))
-RUNS = 4
-"""Of each operation."""
+SEED = os.environ.get("PILEUS_CRASH_SEED", "5")
+REFUSED, KILLED = 1, 1
+"""Runs of each operation."""
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +33,18 @@ def runner() -> Iterator[Runner]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("name", ["boot", "attach", "delete"])
-def test_what_libvirt_or_ovn_refuses_once_is_done_in_the_end(runner: Runner, name: str) -> None:
+def sample(steps: list[Step], database: str, dice: random.Random) -> list[tuple[Step, str]]:
+    """Libvirt or OVN refuses; an agent, a control plane or a daemon is killed."""
+    assert {step.kind for step in steps} & {"libvirt", "ovn"}
+    refused = choose(steps, database, dice.random(), every=False, only=["error"])
+    killed = choose(steps, database, dice.random(), every=False, only=ANY - {*REFUSALS})
+    return dice.sample(refused, REFUSED) + dice.sample(killed, KILLED)
+
+
+@pytest.mark.parametrize("name", ON_HOSTS)
+def test_an_operation_that_is_stopped_ends_as_one_that_is_not(runner: Runner, name: str) -> None:
     operation = OPERATIONS[name](runner.cloud)
     steps, wanted = runner.record(operation)
-    refused = [step for step in steps if step.kind in ("libvirt", "ovn")]
-    assert {step.kind for step in refused} == {"libvirt", "ovn"}
-    chosen = [(step, "error") for step, _ in choose(refused, runner.cloud.database, SEED, every=False)]
-    for outcome in outcomes(runner, operation, random.Random(f"{SEED} {name}").sample(chosen, RUNS), wanted):
-        assert not outcome.wrong, f"{outcome.fault} at {outcome.step}: {outcome.wrong}"
+    chosen = sample(steps, runner.cloud.database, random.Random(f"{SEED} {name}"))
+    for outcome in outcomes(runner, operation, chosen, wanted):
+        assert not outcome.wrong, f"seed {SEED}: {outcome.fault} at {outcome.step}: {outcome.wrong}"

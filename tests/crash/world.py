@@ -35,6 +35,8 @@ UNLIKE = {
     "updated_at",
 }  # fmt: skip
 """How often and when last something was looked at, tried or told: a run that was interrupted does so more often."""
+MEASURED = {("compute_host", "used"), ("compute_host", "last_seen")}
+"""(table, column) that a host says of itself and its machine."""
 _SKIPPED_TABLES = {"core_lease", "core_migration", "core_note"}
 
 
@@ -120,7 +122,7 @@ Still = set[tuple[str, str]]
 
 
 def changed_by_itself(before: Rows, after: Rows) -> Still:
-    found: Still = set()
+    found: Still = {*MEASURED}
     for table, rows in after.items():
         for key, row in rows.items():
             old = before[table].get(key, {})

@@ -186,6 +186,24 @@ def _end_database() -> None:
         time.sleep(0.01)
 
 
+def _end_daemon(name: str) -> None:
+    """As by a crash; its supervisor starts it again."""
+    reports = json.loads(Path(STATE, "run/daemons.json").read_text())
+    pid = next(report["pid"] for report in reports if report["name"] == name)
+    if pid is None:
+        return
+    os.kill(pid, signal.SIGKILL)
+    while _lives(pid):
+        time.sleep(0.005)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def _watch_files(probe: Probe) -> None:
     fsync = os.fsync
 
@@ -246,10 +264,12 @@ def _watch_libvirt(probe: Probe) -> None:
     import libvirt
 
     def refuse(fault: str) -> None:
-        if fault == "error":
-            error = libvirt.libvirtError("the crash test wills it")
-            error.err = None  # not what this thread was told before
-            raise error
+        if fault != "error":
+            _end_daemon(fault)
+            return
+        error = libvirt.libvirtError("the crash test wills it")
+        error.err = None  # not what this thread was told before
+        raise error
 
     def watched(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def watching(self: Any, *given: Any, **more: Any) -> Any:
@@ -280,6 +300,8 @@ def _watch_ovn(probe: Probe) -> None:
         if fault == ["error"]:
             self.abort()
             return Transaction.TRY_AGAIN
+        if fault:
+            _end_daemon(fault[0])
         return commit(self)
 
     Transaction.commit = watched
