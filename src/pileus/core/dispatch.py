@@ -189,7 +189,10 @@ class App:
         loop = asyncio.get_running_loop()
         answer.route = exchange.route = exchange.choose(by_method)
         if exchange.route.is_async:
-            arguments = await loop.run_in_executor(self.pool, exchange.prepare)
+            if exchange.asks_rows:
+                arguments = await loop.run_in_executor(self.pool, exchange.prepare)
+            else:
+                arguments = exchange.prepare()
             found = exchange.finish(await exchange.route.handler(**arguments))
         else:
             found = await loop.run_in_executor(self.pool, exchange.run)
@@ -366,6 +369,11 @@ class Exchange:
         if not is_transient(error) or attempt == _ATTEMPTS - 1:
             raise error
 
+    @property
+    def asks_rows(self) -> bool:
+        """Whether there is somebody to authenticate or something to load before the handler."""
+        return not self.route.public or self.route.load is not None or self._token is not None
+
     def prepare(self) -> dict[str, Any]:
         """The arguments of a handler that opens its own transactions."""
         with self.app.db.read() as tx:
@@ -424,10 +432,13 @@ class Exchange:
     def _name(self) -> str:
         return self.service.versions.name if self.service.versions else self.service.name
 
-    def _caller(self, tx: Tx) -> Caller:
+    @property
+    def _token(self) -> str | None:
         headers = self.request.headers
-        token = headers.get("x-auth-token") or headers.get("x-storage-token") or self.request.bearer
-        policy = self.service.policy
+        return headers.get("x-auth-token") or headers.get("x-storage-token") or self.request.bearer
+
+    def _caller(self, tx: Tx) -> Caller:
+        headers, token, policy = self.request.headers, self._token, self.service.policy
         if not token:
             if not self.route.public:
                 raise errors.Unauthorized(
