@@ -29,7 +29,7 @@ def test_what_one_process_commits_the_others_know(cloud: Processes) -> None:
     with two_apis(cloud):
         token = cloud.token(cloud.second)
         server = cloud.boot(cloud.second, token, "there")
-        # The host's agent waits at the first API, for up to 25 s if nobody wakes it.
+        # The host's agent waits at the first API, for up to 40 s if nobody wakes it.
         until(lambda: cloud.status(cloud.second, token, server) == "ACTIVE", what="the server is ACTIVE")
 
         other = cloud.token(cloud.first)

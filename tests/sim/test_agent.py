@@ -27,6 +27,7 @@ class Control:
 
     def __init__(self) -> None:
         self.wanted = HostSpec(host="h1", revision=0)
+        self.known_revision = -1
         self.guests: dict[str, GuestStatus] = {}
         self.gone: set[str] = set()
         self.faults: list[str] = []
@@ -54,6 +55,7 @@ class Control:
     def report(self, status: HostStatus) -> None:
         self._answer()
         with self.moved:
+            self.known_revision = status.revision
             if status.full:
                 self.guests = {}
             self.guests |= {guest.id: guest for guest in status.guests}
@@ -341,6 +343,17 @@ def test_a_host_that_cannot_be_looked_at_does_not_say_that_it_lives(
         assert time.monotonic() < deadline, "it goes on asking"
     hang.set()
     control.until(lambda: control.state("a") == ("running", 2))
+
+
+def test_a_spec_without_anything_to_do_is_acknowledged_soon(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the end of a guest that the host never had waits for that."""
+    monkeypatch.setattr(agent_module, "SOON", 0.1)
+    control = bench.control
+    control.until(lambda: control.known_revision == 0)
+    with control.moved:
+        control.wanted = HostSpec(host="h1", revision=7, status_interval=3600.0)
+        control.moved.notify_all()
+    control.until(lambda: control.known_revision == 7)
 
 
 def test_a_full_disk_costs_what_is_done_meanwhile_and_no_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

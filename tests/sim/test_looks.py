@@ -18,19 +18,21 @@ from pileus.node.desired import HostSpec
 from pileus.services.compute.api import node
 from pileus.services.compute.rules import admit, hosts, looks
 from tests.behaviour.compute.setup import host
+from tests.support.command import until
 
 
 class Plane:
     """The hosts' API over a database whose statements on servers are counted."""
 
     def __init__(self, db: Database) -> None:
-        self.watch, self.reads = Watch(), 0
+        self.watch, self.reads, self.known = Watch(), 0, 0
         db.waker = self.watch
         self.app = App([node.api], db, self.watch, lambda *_: system_caller())
         sa.event.listen(db.engine, "before_cursor_execute", self._count)
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         self.reads += "FROM compute_server" in statement
+        self.known += "FROM compute_host_spec" in statement
 
     async def ask(self, seen: int, wait: float = 0.0) -> tuple[int, int]:
         """Status, and the revision of the spec or of the one that was seen."""
@@ -42,6 +44,8 @@ class Plane:
                 headers={"X-Pileus-Host-Token": "secret"},
                 timeout=30,
             )
+        if answer.status_code >= 400:
+            return answer.status_code, seen
         if answer.status_code == 304:
             return 304, seen
         return answer.status_code, msgspec.json.decode(answer.content, type=HostSpec).revision
@@ -104,5 +108,32 @@ def test_a_removed_host_is_refused_at_once(db: Database) -> None:
                 f"/node/v1/hosts/a/spec?seen={revision}", headers={"X-Pileus-Host-Token": "secret"}
             )
         assert answer.status_code == 403
+
+    asyncio.run(go())
+
+
+def test_hosts_that_ask_together_are_read_together(db: Database) -> None:
+    plane = Plane(db)
+
+    async def go() -> None:
+        _, revision = await plane.ask(-1)
+        before = plane.known
+        assert await asyncio.gather(*(plane.ask(revision) for _ in range(8))) == [(304, revision)] * 8
+        assert plane.known - before < 8
+
+    asyncio.run(go())
+
+
+def test_a_host_that_is_removed_while_it_waits_gets_no_spec(db: Database) -> None:
+    plane = Plane(db)
+
+    async def go() -> None:
+        _, revision = await plane.ask(-1)
+        waiting = asyncio.create_task(plane.ask(revision, wait=20.0))
+        await asyncio.to_thread(until, lambda: bool(plane.watch._waiters), what="it waits")
+        with db.write() as tx:
+            hosts.delete(tx, system_caller(), hosts.host_of(tx, "a"))
+            admit(tx, "a", "another")
+        assert await waiting == (403, revision)
 
     asyncio.run(go())

@@ -24,13 +24,16 @@ from pileus.node.host import Host, HostAway, HostError, Seen
 from pileus.node.ledger import Ledger
 
 log = structlog.get_logger("pileus.agent")
-LONG_POLL = 25.0
+LONG_POLL = 40.0
+"""Seconds for which it waits for a spec. It counts as down 60 s after it asked last, and proxies cut at 50 or 60."""
 RETRY = (0.05, 0.05, 0.1, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next try while the control plane, or the hypervisor, is away."""
 _HYPERVISOR_AWAY = (*RETRY, 5.0, 10.0, 10.0)
 """For as long as its supervisor may take to start it again."""
 STUCK = 30.0
 """Seconds without a look at the host, after which it does not ask for its spec any more, and so counts as down."""
+SOON = 10.0
+"""Seconds after which it says at the latest that it knows a new spec, where nothing else is to be said."""
 _LOOK = 5.0
 """Seconds between two looks at the host where it did not wake us."""
 _AGAIN = 1.0
@@ -74,7 +77,8 @@ class Agent:
         self._gone: set[str] = set()
         self._full_due = True
         self._looked = time.monotonic()
-        self._told: tuple[str, ...] = ()
+        self._told = HostStatus(host="", revision=-1)
+        """The last report."""
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -297,7 +301,8 @@ class Agent:
     def _report(self) -> None:
         interval, last, reminded = 10.0, 0.0, 0.0
         while not self._stop.is_set():
-            due = last + interval
+            knows = self.page.spec is None or self._told.revision == self.page.spec.revision
+            due = last + (interval if knows else min(interval, SOON))
             self._changed.wait(max(0.0, min(due - time.monotonic(), self._looked + _LOOK - time.monotonic())))
             self._changed.clear()
             try:
@@ -309,7 +314,7 @@ class Agent:
                 if self.page.spec is None and not self._full_due:
                     continue
                 status = self.status()
-                news = status.guests or status.gone or status.full or status.problems != self._told
+                news = status.guests or status.gone or status.full or status.problems != self._told.problems
                 if news or time.monotonic() >= due:
                     self._send(status)
                     last = time.monotonic()
@@ -328,7 +333,7 @@ class Agent:
 
     def _send(self, status: HostStatus) -> None:
         self.control.report(status)
-        self._told = status.problems
+        self._told = status
         self._full_due = self._full_due and not status.full
         with self._lock:
             self._gone -= set(status.gone)

@@ -24,6 +24,8 @@ from pileus.node.desired import (
 )
 
 TOKEN_HEADER = "X-Pileus-Host-Token"
+ANSWER = 15.0
+"""Seconds beyond the wait in which a spec must come: then the control plane is gone without a word, and asked anew."""
 
 
 class Refused(Exception):
@@ -69,7 +71,8 @@ class ControlPlane:
 
     def spec(self, seen: int, wait: float) -> HostSpec | None:
         """The host's spec, or None when it is still of revision `seen` after `wait` seconds."""
-        answer = self._http.get(f"/hosts/{self._host}/spec", params={"seen": seen, "wait": wait})
+        path, query = f"/hosts/{self._host}/spec", {"seen": seen, "wait": wait}
+        answer = self._http.get(path, params=query, timeout=httpx.Timeout(10, read=wait + ANSWER))
         if answer.status_code == 304:
             return None
         return msgspec.json.decode(_checked(answer).content, type=HostSpec)

@@ -184,7 +184,7 @@ class HostSpec(msgspec.Struct, kw_only=True, frozen=True):
     metadata_ports: tuple[MetadataPort, ...] = ()
     leaving: dict[str, str] = {}
     """Guests that are to be removed -> the id of the request that asked for it, for the host's log."""
-    status_interval: float = 60.0
+    status_interval: float = 300.0
     """Seconds between two reports that say nothing new. That the host lives, it says by asking for its spec."""
 
 

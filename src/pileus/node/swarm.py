@@ -87,7 +87,7 @@ class _Host:
         self._connection, self._on_known = connection, on_known
         self._path = f"/node/v1/hosts/{name}"
         self._told: dict[str, GuestStatus] = {}
-        self._interval, self._reported = 60.0, time.monotonic()
+        self._interval, self._reported = 300.0, time.monotonic()
 
     async def register(self, facts: HostFacts) -> None:
         await self._ask("PUT", self._path, msgspec.json.encode(facts))

@@ -27,6 +27,7 @@ from pileus.node.desired import (
 )
 from pileus.services.compute.rules import control, hosts, join, reports, servers, specs
 from pileus.services.compute.rules.alive import Alive
+from pileus.services.compute.rules.known import Known
 from pileus.services.compute.rules.looks import Looks
 from pileus.services.compute.store.host_spec import HostSpecRow
 from pileus.services.image import rules as image
@@ -36,6 +37,7 @@ from pileus.services.network import rules as network
 api = Service("node", "/node/v1", plain_shape, www_authenticate=False, quiet=True)
 LONGEST_WAIT = 60.0
 alive = Alive()
+known_hosts = Known()
 looks = Looks()
 GATHER = 0.01
 """Seconds after a change in which others may follow: a burst of changes is told in few specs."""
@@ -104,16 +106,16 @@ def _same(host: str, said: str) -> None:
         raise BadRequest(f"The path names host '{host}', the body '{said[:255]}'.")
 
 
-@api.get("/hosts/{host}/spec", public=True, load=specs.known_host)
-async def give_spec(db: Database, watch: Watch, known: HostSpecRow, query: SpecQuery) -> Response:
+@api.get("/hosts/{host}/spec", public=True)
+async def give_spec(db: Database, watch: Watch, request: Request, host: str, query: SpecQuery) -> Response:
     """What a host should be: at once where it differs from revision `seen`, else as soon as it does, or 304."""
-    host, topic = known.host, f"host:{known.host}"
-    until = time.monotonic() + min(query.wait, LONGEST_WAIT)
+    specs.checked(await known_hosts.row(db, host), host, request)
+    topic, until = f"host:{host}", time.monotonic() + min(query.wait, LONGEST_WAIT)
     alive.note(db, host)
     while True:
         count = watch.count(topic)
         if not looks.is_current(host, watch, count, query.seen):
-            spec = await asyncio.to_thread(specs.newer_spec, db, host, query.seen)
+            spec = await asyncio.to_thread(specs.newer_spec, db, host, request, query.seen)
             looks.note(host, watch, count, spec.revision if spec else query.seen)
             if spec is not None:
                 return Response(msgspec.json.encode(spec))

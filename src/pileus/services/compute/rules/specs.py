@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pileus.core.db import Database, Tx
-from pileus.core.errors import Forbidden, NotFound, Unauthorized
+from pileus.core.errors import Forbidden, Unauthorized
 from pileus.core.http import Request
 from pileus.core.tls import Peer
 from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk, proof
@@ -40,7 +40,11 @@ def hosts_let_in(tx: Tx) -> set[str]:
 
 def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
     """The host that asks, by its certificate or by its token. Raises Unauthorized or Forbidden."""
-    row = store.host_spec_row(tx, host)
+    return checked(store.host_spec_row(tx, host), host, request)
+
+
+def checked(row: HostSpecRow | None, host: str, request: Request) -> HostSpecRow:
+    """The row of a host, where the request was made by that host. Raises Unauthorized or Forbidden."""
     if request.peer is not None:
         if row is None or not _is(request.peer, row):
             raise Forbidden(f"The certificate of '{request.peer.name}' is not that of a host '{host}' of this cloud.")
@@ -84,15 +88,13 @@ def _host_spec(tx: Tx, row: HostSpecRow) -> HostSpec:
     )
 
 
-def newer_spec(db: Database, host: str, seen: int) -> HostSpec | None:
+def newer_spec(db: Database, host: str, request: Request, seen: int) -> HostSpec | None:
     """The host's spec where it is not the one of revision `seen`; a spec that differs from the last gets a revision.
 
-    Raises NotFound for a host that was never let in.
+    Raises Unauthorized or Forbidden: the host may have been removed while it waited.
     """
     with db.read() as tx:
-        row = store.host_spec_row(tx, host)
-        if row is None:
-            raise NotFound(f"Host '{host}' is not known.")
+        row = known_host(tx, host, request)
         spec = _host_spec(tx, row)
     digest = _digest(spec)
     if digest == row.digest:

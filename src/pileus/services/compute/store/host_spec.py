@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 import sqlalchemy as sa
 
-from pileus.core.db import Tx
+from pileus.core.db import Tx, among
 from pileus.services.compute.tables.host_spec import host_specs
 
 
@@ -22,6 +24,14 @@ _OF_HOST = sa.select(host_specs).where(host_specs.c.host == sa.bindparam("name")
 
 def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, _OF_HOST, {"name": host})
+
+
+_OF_HOSTS = sa.select(host_specs).where(among(host_specs.c.host))
+
+
+def host_spec_rows(tx: Tx, hosts: Collection[str]) -> dict[str, HostSpecRow]:
+    """By host, of those that are let in."""
+    return {row.host: row for row in tx.rows(HostSpecRow, _OF_HOSTS, {"ids": hosts})}
 
 
 def hosts(tx: Tx) -> set[str]:

@@ -80,8 +80,11 @@ def update(tx: Tx, name: str, values: Mapping[str, Any]) -> None:
     tx.update(hosts, hosts.c.name == name, values)
 
 
+_NOTE_ALIVE = hosts.update().where(among(hosts.c.name)).values(last_seen=sa.bindparam("at"))
+
+
 def note_alive(tx: Tx, names: Sequence[str]) -> None:
-    tx.update(hosts, hosts.c.name.in_(names), {"last_seen": tx.now})
+    tx.execute(_NOTE_ALIVE, {"ids": names, "at": tx.now})
 
 
 def delete(tx: Tx, name: str) -> None:

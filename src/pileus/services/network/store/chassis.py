@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx
+from pileus.core.db import Tx, among
 from pileus.services.network.tables import chassis
 from pileus.services.network.types.rows import ChassisRow
 
@@ -16,8 +16,11 @@ def seen(tx: Tx, host: str, address: str, version: str) -> bool:
     return tx.update(chassis, chassis.c.host == host, values) > 0
 
 
+_NOTE_ALIVE = chassis.update().where(among(chassis.c.host)).values(seen_at=sa.bindparam("at"))
+
+
 def note_alive(tx: Tx, hosts: Sequence[str]) -> None:
-    tx.update(chassis, chassis.c.host.in_(hosts), {"seen_at": tx.now})
+    tx.execute(_NOTE_ALIVE, {"ids": hosts, "at": tx.now})
 
 
 def insert(tx: Tx, row: ChassisRow) -> None:
