@@ -70,6 +70,9 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+_HOLD = sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name", type_=sa.Text), 0)))
+
+
 class Waker(Protocol):
     def signal(self, topics: Iterable[str]) -> None: ...
 
@@ -203,7 +206,7 @@ class Tx:
     def hold(self, name: str) -> None:
         """Until the end of the transaction, nobody else gets past this for the same name."""
         if self.connection.dialect.name == "postgresql":  # SQLite has one writer
-            self.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+            self.execute(_HOLD, {"name": name})
 
     def wake(self, topic: str) -> None:
         """After commit, whoever waits for `topic` looks again."""
