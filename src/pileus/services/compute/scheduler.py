@@ -252,6 +252,12 @@ def select(tx: Tx, wish: Wish) -> Choice | Refusal:
     return _best(views(tx, wish), wish)
 
 
+def _asks_for_traits(wish: Wish) -> bool:
+    """Filters of other packages may."""
+    keys = (*wish.extra_specs, *wish.image_properties)
+    return bool(plugged_in()) or any(key.startswith("trait:") for key in keys)
+
+
 def _names_hosts(wish: Wish) -> bool:
     """Whether the wish says which hosts, by itself or by what is on them: a sample might not have them."""
     together = wish.group is not None and wish.group.policy.endswith("affinity") and "anti" not in wish.group.policy
@@ -273,7 +279,7 @@ def _best(left: list[View], wish: Wish) -> Choice | Refusal:
 
 def sampled(tx: Tx, wish: Wish, count: int) -> list[View]:
     """Up to `count` hosts that have room."""
-    found = placement.sample(tx, wish.resources, count)
+    found = placement.sample(tx, wish.resources, count, traits=_asks_for_traits(wish))
     if not found:
         return []
     return _views(tx, wish, hosts.of_ids(tx, [one.provider_id for one in found]), found, {})

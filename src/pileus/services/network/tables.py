@@ -107,7 +107,7 @@ ports = sa.Table(
     sa.Column("admin_state_up", sa.Boolean, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("device_id", Name, nullable=False, index=True),
-    sa.Column("device_owner", Name, nullable=False),
+    sa.Column("device_owner", Name, nullable=False, index=True),
     sa.Column("port_security_enabled", sa.Boolean, nullable=False),
     sa.Column("binding_host", Name, nullable=False, index=True),
     sa.Column("binding_profile", Json, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from pileus.core.db import Tx
-from pileus.services.compute.tables.quotas import quota_defaults, quota_locks, quotas
+from pileus.services.compute.tables.quotas import quota_defaults, quotas
 from pileus.services.compute.tables.servers import servers
 
 _DEFAULTS = sa.select(quota_defaults.c.name, quota_defaults.c.value)
@@ -52,8 +52,9 @@ def forget(tx: Tx, project_id: str, user_id: str | None) -> None:
 
 
 def hold(tx: Tx, owner: str) -> None:
-    """Until commit, nobody else gets past this for the same owner."""
-    tx.upsert(quota_locks, {"id": owner}, {"held": True})
+    """A project, or a user for what users own: until commit nobody else gets past this, so that two can't both take what
+    is left for one."""
+    tx.hold(f"quota:compute:{owner}")
 
 
 _INSTANCES = (

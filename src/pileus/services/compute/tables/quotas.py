@@ -20,12 +20,3 @@ quota_defaults = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", sa.Integer, nullable=False),
 )
-
-quota_locks = sa.Table(
-    "compute_quota_lock",
-    metadata,
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("held", sa.Boolean, nullable=False),
-)
-"""One row a project (or user, for what users own): who checks a quota holds it until commit, so that two can't both
-take what is left for one."""

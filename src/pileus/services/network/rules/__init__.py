@@ -16,7 +16,12 @@ from pileus.services.network.rules.bindings import (
 from pileus.services.network.rules.chassis import forget_host, note_alive, note_mtu, see_host
 from pileus.services.network.rules.floating_ips import associate as associate_floating_ip
 from pileus.services.network.rules.metadata import metadata_ports
-from pileus.services.network.rules.networks import default_networks, underlay_mtu_in_use, visible_network
+from pileus.services.network.rules.networks import (
+    default_networks,
+    network_for_ports,
+    underlay_mtu_in_use,
+    visible_network,
+)
 from pileus.services.network.rules.ports import (
     add_fixed_ip,
     create_port,
@@ -49,6 +54,7 @@ __all__ = [
     "floating_ip_at",
     "forget_host",
     "metadata_ports",
+    "network_for_ports",
     "note_alive",
     "note_mtu",
     "port_of",

@@ -61,7 +61,7 @@ def create_port(tx: Tx, caller: Caller, wish: PortWish) -> PortRow:
     Raises NotFound (NetworkNotFound, SecurityGroupNotFound, SubnetNotFound), Conflict (OverQuota, MacAddressInUse,
     IpAddressAlreadyAllocated, IpAddressGenerationFailure), BadRequest (InvalidIpForNetwork, InvalidInput, ...).
     """
-    network = networks.visible_network(tx, caller, wish.network_id)
+    network = networks.network_for_ports(tx, caller, wish.network_id)
     project_id = wish.project_id if wish.project_id is not None else caller.project_id or ""
     if project_id:
         quotas.check(tx, project_id, "port")

@@ -39,9 +39,13 @@ def named(tx: Tx, project_id: str, name: str) -> list[SecurityGroupRow]:
     return [group for group in found if group.id == name] or found
 
 
+_DEFAULT_GROUP = sa.select(default_security_groups.c.security_group_id).where(
+    default_security_groups.c.project_id == sa.bindparam("project")
+)
+
+
 def default_group_id(tx: Tx, project_id: str) -> str | None:
-    mine = default_security_groups.c.project_id == project_id
-    found: str | None = tx.scalar(sa.select(default_security_groups.c.security_group_id).where(mine))
+    found: str | None = tx.execute(_DEFAULT_GROUP, {"project": project_id}).scalar()
     return found
 
 

@@ -31,8 +31,8 @@ def claim(
             store.allocations.give_back(tx, provider_id, name, wanted[name])
         return False
     store.allocations.put_consumer(tx, ConsumerRow(consumer_id, project_id, user_id, consumer_type, 1))
-    rows = [AllocationRow(consumer_id, provider_id, name, amount) for name, amount in wanted.items()]
-    store.allocations.insert(tx, rows)
+    if wanted:
+        store.allocations.insert_of(tx, consumer_id, provider_id, wanted)
     return True
 
 

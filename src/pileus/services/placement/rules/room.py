@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -27,11 +27,15 @@ def candidates(tx: Tx, resources: Mapping[str, int]) -> list[Candidate]:
     """The providers that have room for all of `resources` at once."""
     wanted = _wanted(resources)
     inventories = store.providers.all_inventories(tx, wanted)
-    return _candidates(tx, {one: have for one, have in inventories.items() if not _short(have, wanted)})
+    fitting = {one: have for one, have in inventories.items() if not _short(have, wanted)}
+    traits = store.providers.all_traits(tx, fitting if len(fitting) <= MANY else None) if fitting else {}
+    return _candidates(fitting, traits)
 
 
-def sample(tx: Tx, resources: Mapping[str, int], count: int) -> list[Candidate]:
+def sample(tx: Tx, resources: Mapping[str, int], count: int, traits: bool = True) -> list[Candidate]:
     """Up to `count` providers with room, chosen at random: all of them where there are no more.
+
+    Without `traits` those are not looked for.
 
     Ids are random, so those that follow a random id are too. They are looked through in windows that grow while too few
     have room, round to where it began.
@@ -53,11 +57,12 @@ def sample(tx: Tx, resources: Mapping[str, int], count: int) -> list[Candidate]:
             after, upto = "", start
         else:
             break
-    return _candidates(tx, found)
+    return _candidates(found, store.providers.all_traits(tx, list(found)) if found and traits else {})
 
 
-def _candidates(tx: Tx, fitting: Mapping[str, Mapping[str, InventoryRow]]) -> list[Candidate]:
-    traits = store.providers.all_traits(tx, fitting if len(fitting) <= MANY else None) if fitting else {}
+def _candidates(
+    fitting: Mapping[str, Mapping[str, InventoryRow]], traits: Mapping[str, Collection[str]]
+) -> list[Candidate]:
     return [
         Candidate(
             provider_id,

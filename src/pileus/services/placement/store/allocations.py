@@ -108,6 +108,26 @@ def insert(tx: Tx, rows: list[AllocationRow]) -> None:
     tx.insert_all(allocations, rows)
 
 
+def insert_of(tx: Tx, consumer_id: str, provider_id: str, wanted: Mapping[str, int]) -> None:
+    """What a consumer has of one provider, in one statement."""
+    classes = {f"class_{number}": name for number, name in enumerate(wanted)}
+    tx.execute(_insert_of(len(wanted)), {"consumer": consumer_id, "provider": provider_id} | classes | amounts(wanted))
+
+
+@lru_cache(64)
+def _insert_of(classes: int) -> sa.Insert:
+    rows = [
+        {
+            "consumer_id": sa.bindparam("consumer"),
+            "provider_id": sa.bindparam("provider"),
+            "resource_class": sa.bindparam(f"class_{number}"),
+            "amount": amount_of(number),
+        }
+        for number in range(classes)
+    ]
+    return allocations.insert().values(rows)
+
+
 def delete_of(tx: Tx, consumer_id: str) -> None:
     tx.delete(allocations, allocations.c.consumer_id == consumer_id)
 
