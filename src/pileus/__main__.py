@@ -110,6 +110,7 @@ def parser() -> Parser:
     sim.add_argument("--curve", metavar="N,N,...", help="one measurement for each number of hosts, as a table")
     sim.add_argument("--guests", type=int, default=1000, metavar="N", help="how many servers to boot (1000)")
     sim.add_argument("--clients", type=int, default=8, metavar="N", help="how many requests at once (8)")
+    sim.add_argument("--together", type=int, default=1, metavar="N", help="how many servers one request makes (1)")
     sim.add_argument(
         "--api", action="append", default=[], metavar="URL", help="another `pileus api` that is to be used too"
     )
@@ -415,7 +416,7 @@ def _sim(given: argparse.Namespace) -> int:
 
     say = (lambda _: None) if given.json else (lambda line: print(line, flush=True))
     curve = _numbers(given.curve) or [given.hosts]
-    wish = many.Wish(curve, given.guests, given.clients, given.idle, given.api, given.keep)
+    wish = many.Wish(curve, given.guests, given.clients, given.idle, given.api, given.together, given.keep)
     table = ""
     for found in many.run(_state_dir(given), wish, say):
         table += many.line(found) + "\n"

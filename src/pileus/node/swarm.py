@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -87,7 +88,9 @@ class _Host:
         self._connection, self._on_known = connection, on_known
         self._path = f"/node/v1/hosts/{name}"
         self._told: dict[str, GuestStatus] = {}
-        self._interval, self._reported = 300.0, time.monotonic()
+        self._interval = HostSpec(host=name, revision=0).status_interval
+        # as if it had run for long: hosts that register together do not report together for ever
+        self._reported = time.monotonic() - random.uniform(0, self._interval)
 
     async def register(self, facts: HostFacts) -> None:
         await self._ask("PUT", self._path, msgspec.json.encode(facts))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ from pileus.services.compute.rules import hosts as rules
 from pileus.services.compute.store import hosts as store
 
 PREFIX = f"{NAME}-"
+LOG = "swarm.log"
 TOKEN = "a simulated host's token"
 BUCKET = re.compile(r'^pileus_claim_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 
@@ -46,9 +47,11 @@ class Wish(msgspec.Struct):
     servers: int
     clients: int
     idle: float = 60.0
-    """Seconds over which idle hosts are watched: in 60 each asks twice and reports once."""
+    """Seconds over which idle hosts are watched: in 60 each asks once or twice, and a fifth of them report."""
     more: Sequence[str] = ()
     """URLs of further `pileus api`, which hosts and clients use too."""
+    together: int = 1
+    """Servers that one request makes."""
     keep: bool = False
     """Leave everything: to take away 100,000 servers takes as long as to make them."""
 
@@ -125,8 +128,8 @@ class _Measurement:
         self._metrics_token, self._say = metrics_token, say
         self._names = [f"{PREFIX}{number:05}" for number in range(1, hosts + 1)]
         self._known: dict[str, float] = {}
-        self._log = state_dir / "log" / "swarm.log"
-        self._load = Load(urls, Client(state_dir), wish.clients, self._known)
+        self._log = state_dir / "log" / LOG
+        self._load = Load(urls, Client(state_dir), wish.clients, self._known, wish.together)
 
     def run(self) -> Result:
         with self._db.write() as tx:
@@ -148,7 +151,7 @@ class _Measurement:
     def _measure(self, watched: _Watched) -> Result:
         empty = watched.memory_mb()
         began = time.monotonic()
-        self._wait_for_hosts()
+        wait_for_hosts(self._names, self._known, self._state_dir / "log")
         registered = time.monotonic() - began
         self._say(f"{self._hosts} hosts registered in {registered:.1f} s.")
         seconds = self._wish.idle
@@ -190,22 +193,6 @@ class _Measurement:
             failed=done.failed,
             memory_mb=watched.memory_mb(),
         )
-
-    def _wait_for_hosts(self) -> None:
-        """By what they heard themselves: to ask for a list of thousands again and again would be a load of its own.
-
-        Raises OptionError where for a while none more registers.
-        """
-        missing, since = set(self._names), time.monotonic()
-        while missing:
-            time.sleep(0.5)
-            if missing & self._known.keys():
-                missing, since = missing - self._known.keys(), time.monotonic()
-            elif time.monotonic() > since + PATIENCE:
-                raise OptionError(
-                    f"{len(missing)} of {self._hosts} hosts have not registered, and for {PATIENCE:.0f} s none has: "
-                    f"{self._log} and the cloud's log in {self._state_dir / 'log'} say why."
-                )
 
     @contextmanager
     def _others_rest(self) -> Iterator[None]:
@@ -256,6 +243,23 @@ class _Measurement:
             for limit, count in BUCKET.findall(text):
                 found[float(limit)] = found.get(float(limit), 0.0) + float(count)
         return found
+
+
+def wait_for_hosts(names: Collection[str], known: Mapping[str, float], logs: Path) -> None:
+    """Until all have registered, by what they heard themselves: a list of thousands, again and again, would be a load.
+
+    Raises OptionError where for a while none more does.
+    """
+    missing, since = set(names), time.monotonic()
+    while missing:
+        time.sleep(0.5)
+        if missing & known.keys():
+            missing, since = missing - known.keys(), time.monotonic()
+        elif time.monotonic() > since + PATIENCE:
+            raise OptionError(
+                f"{len(missing)} of {len(names)} hosts have not registered, and for {PATIENCE:.0f} s none has: "
+                f"{logs / LOG} and the cloud's log in {logs} say why."
+            )
 
 
 class Cpu(msgspec.Struct):
