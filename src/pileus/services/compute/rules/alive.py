@@ -9,6 +9,7 @@ import structlog
 
 from pileus.core.db import Database
 from pileus.services.compute.rules.hosts import SEEN_EVERY
+from pileus.services.compute.rules.known import own_thread
 from pileus.services.compute.store import hosts as store
 from pileus.services.network import rules as network
 
@@ -37,7 +38,7 @@ class Alive:
         await asyncio.sleep(TOGETHER)
         names, self._due = sorted(self._due), set()
         try:
-            await asyncio.to_thread(_write, db, names)
+            await asyncio.get_running_loop().run_in_executor(own_thread, _write, db, names)
         except Exception as error:  # they ask again within a minute, and are written then
             log.warning("hosts could not be noted as alive", hosts=len(names), reason=str(error))
             return

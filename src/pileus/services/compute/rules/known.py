@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from pileus.core.db import Database
 from pileus.services.compute.store import host_spec as store
 from pileus.services.compute.store.host_spec import HostSpecRow
 
+own_thread = ThreadPoolExecutor(1, thread_name_prefix="hosts")
+"""For what says that hosts live: it must not queue behind the specs of thousands, or they would all count as down."""
 TOGETHER = 0.03
 """Seconds in which those who ask gather."""
 
@@ -28,7 +31,7 @@ class Known:
     async def _read(self, db: Database) -> dict[str, HostSpecRow]:
         await asyncio.sleep(TOGETHER)
         asking, self._asking, self._reading = self._asking, set(), None
-        return await asyncio.to_thread(_rows, db, sorted(asking))
+        return await asyncio.get_running_loop().run_in_executor(own_thread, _rows, db, sorted(asking))
 
 
 def _rows(db: Database, hosts: list[str]) -> dict[str, HostSpecRow]:
