@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pileus.core.db import Database, Json, Time, among
 from pileus.core.errors import Conflict
@@ -100,3 +102,63 @@ def test_who_listens_hears_every_statement(db: Database) -> None:
         tx.rows(Thing, sa.select(things).where(things.c.id == sa.bindparam("wanted")), {"wanted": "d"})
         tx.delete(things, things.c.id == "d")
     assert heard == ["INSERT", "UPDATE", "SELECT", "DELETE"]
+
+
+class Narrow(msgspec.Struct):
+    """What `long_rows` can give: no float."""
+
+    id: str
+    name: str | None
+    at: datetime | None
+    parts: Any
+    is_whole: bool | None
+    more: str = "not a column"
+
+
+_NARROW = sa.select(things.c.id, things.c.name, things.c.at, things.c.parts, things.c.is_whole)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(
+                st.none(),
+                st.sampled_from(["null", "true", "1", "[1]", '"', "\\u0041", AT.isoformat()]),
+                st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30),
+            ),
+            st.one_of(st.none(), st.datetimes(datetime(1, 1, 2))),
+            st.recursive(st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.just('é"\n'), st.lists),
+            st.one_of(st.none(), st.booleans()),
+        ),
+        max_size=4,
+        unique_by=lambda row: object() if row[0] is None else row[0],
+    )
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_long_lists_are_what_short_ones_are(db: Database, made: list[tuple[Any, ...]]) -> None:
+    wide = things.c.name, things.c.at, things.c.parts, things.c.is_whole
+    wanted = _NARROW.where(things.c.share == 7).order_by(things.c.id.desc()).limit(3)
+    with db.write() as tx:
+        tx.delete(things, things.c.share == 7)
+        for number, row in enumerate(made):
+            values = dict(zip((column.name for column in wide), row, strict=True))
+            tx.insert(things, {"id": f"{number}", **values, "share": 7.0})
+    with db.read() as tx:
+        found = tx.long_rows(Narrow, wanted)
+        assert found == tx.rows(Narrow, wanted)
+        assert [row.id for row in found] == [f"{number}" for number in range(len(made))][::-1][:3]
+
+
+def test_the_columns_of_a_long_list_are_the_first_of_its_rows(db: Database) -> None:
+    with db.read() as tx:
+        assert tx.long_rows(Narrow, _NARROW.where(sa.exists().where(things.c.id == "a")).order_by(things.c.id)) == [
+            Narrow("a", "one 100%", AT, {"x": [1, None]}, True),
+            Narrow("b", None, None, None, False),
+            Narrow("c", "é'\"", AT, [], None),
+        ]
+
+
+def test_narrow_rows_come_as_they_are(db: Database) -> None:
+    asked = sa.select(things.c.id, things.c.name).where(among(things.c.id)).order_by(things.c.id)
+    with db.read() as tx:
+        assert [tuple(row) for row in tx.tuples(asked, {"ids": ["c", "b"]})] == [("b", None), ("c", "é'\"")]
