@@ -85,6 +85,11 @@ class Protections:
     def _rules(self) -> Rules:
         return self._file.current() if self._file else self._free
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any property is protected."""
+        return bool(self._rules.protections)
+
     def allows(self, operation: Operation, caller: Caller, name: str) -> bool:
         for pattern, protection in self._rules.protections:
             if pattern.fullmatch(name):
@@ -98,8 +103,6 @@ class Protections:
 
     def readable(self, caller: Caller, properties: dict[str, str]) -> dict[str, str]:
         """Those that the caller may see."""
-        if not self._rules.protections:
-            return properties
         return {name: value for name, value in properties.items() if self.allows("read", caller, name)}
 
     def injected(self, caller: Caller) -> dict[str, str]:

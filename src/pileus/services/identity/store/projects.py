@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among
 from pileus.services.identity.store import rows
 from pileus.services.identity.store.kept import kept_for
 from pileus.services.identity.tables import project_tags, projects
@@ -42,6 +42,7 @@ def descendants(tx: Tx, project_id: str) -> list[ProjectRow]:
 _NAMED = sa.select(projects).where(projects.c.name == sa.bindparam("name"))
 _IN_DOMAIN = _NAMED.where(projects.c.domain_id == sa.bindparam("domain_id"))
 _DOMAIN_NAMED = _NAMED.where(projects.c.is_domain)
+_TAGS = sa.select(project_tags).where(among(project_tags.c.project_id)).order_by(project_tags.c.name)
 
 
 def by_name(tx: Tx, domain_id: str, name: str) -> ProjectRow | None:
@@ -63,8 +64,7 @@ def tags_of(tx: Tx, project_ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {project_id: [] for project_id in project_ids}
     if not found:
         return found
-    wanted = matches(project_tags.c.project_id, list(found))
-    for project_id, name in tx.execute(sa.select(project_tags).where(wanted).order_by(project_tags.c.name)):
+    for project_id, name in tx.tuples(_TAGS, {"ids": list(found)}):
         found[project_id].append(name)
     return found
 

@@ -100,7 +100,7 @@ def page(
     statement = sa.select(kind.__table__).where(*conditions, *same, *filters(kind, pairs))
     default = [paging.Sort("name" if "name" in columns else "id")]
     wanted = paging.Page(None if limit is None else limit + 1, query.get("marker"), sorts)
-    rows = tx.rows(kind, paging.paged(tx, statement, wanted, dict(columns), columns.id, default))
+    rows = tx.long_rows(kind, paging.paged(tx, statement, wanted, dict(columns), columns.id, default))
     if limit is None or len(rows) <= limit:
         return rows, None
     return rows[:limit], rows[limit - 1].id if limit else None

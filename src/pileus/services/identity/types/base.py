@@ -5,6 +5,7 @@ A row's columns carry the API's names: what a resource shows is its row less wha
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -46,14 +47,20 @@ class Immutable(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
 
 def shown(request: Request, row: Row, **more: Any) -> dict[str, Any]:
     """A resource as its API shows it; `more` are fields that are not in its row."""
-    fields: dict[str, Any] = {}
-    for name in row.__struct_fields__:
-        if name == "extra" or name in row.__hidden__:
-            continue
-        value = getattr(row, name)
-        fields[name] = micros(value) if name.endswith("_at") else value
+    fields = msgspec.structs.asdict(row)
+    extra = fields.pop("extra", {})
+    for name in row.__hidden__:
+        fields.pop(name, None)
+    for name in _times(type(row)):
+        fields[name] = micros(fields[name])
     links = {"self": f"{request.url}/{row.__collection__}/{row.id}"}
-    return {**getattr(row, "extra", {}), **fields, **more, "links": links}
+    return {**extra, **fields, **more, "links": links}
+
+
+@cache
+def _times(kind: type[Row]) -> list[str]:
+    """The fields that a resource shows as times."""
+    return [name for name in kind.__struct_fields__ if name.endswith("_at") and name not in kind.__hidden__]
 
 
 def listed(

@@ -15,10 +15,15 @@ from pileus.services.image.tables import images, members, properties, tags
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
 
-_COLUMNS = frozenset(images.c.keys())
-_OF_ID = sa.select(images).where(images.c.id == sa.bindparam("wanted"))
-_PROPERTIES = sa.select(properties).where(among(properties.c.image_id)).order_by(properties.c.name)
-_TAGS = sa.select(tags).where(among(tags.c.image_id)).order_by(tags.c.tag)
+_COLUMNS = [images.c[name] for name in ImageRow.__struct_fields__ if name in images.c]
+_SHOWN = [column for column in _COLUMNS if column.name not in ("upload", "staged", "signed_digest")]
+"""What the API shows of an image: a long list reads no more."""
+_ALL = sa.select(*_COLUMNS)
+_OF_ID = _ALL.where(images.c.id == sa.bindparam("wanted"))
+_PROPERTIES = (
+    sa.select(properties).where(among(properties.c.image_id)).order_by(properties.c.image_id, properties.c.name)
+)
+_TAGS = sa.select(tags).where(among(tags.c.image_id)).order_by(tags.c.image_id, tags.c.tag)
 
 
 def image(tx: Tx, image_id: str) -> ImageRow | None:
@@ -30,7 +35,7 @@ def image_to_boot(tx: Tx, image_id: str) -> ImageRow | None:
     """Without its tags and locations."""
     row = tx.row(ImageRow, _OF_ID, {"wanted": image_id})
     if row is not None:
-        row.properties = {name: value for _, name, value in tx.execute(_PROPERTIES, {"ids": [image_id]})}
+        row.properties = {name: value for _, name, value in tx.tuples(_PROPERTIES, {"ids": [image_id]})}
     return row
 
 
@@ -44,11 +49,11 @@ def known_image(tx: Tx, image_id: str) -> ImageRow:
 def list_images(
     tx: Tx, project_id: str | None, everything: bool, wanted: ImageFilter, page: paging.Page
 ) -> list[ImageRow]:
-    """What a project sees, or all there is with `everything`."""
-    statement = sa.select(images).where(*_conditions(wanted), _seen(project_id, everything, wanted))
+    """What a project sees, or all there is with `everything`; each with what the API shows of it."""
+    statement = sa.select(*_SHOWN).where(*_conditions(wanted), _seen(project_id, everything, wanted))
     columns = {key: images.c[key] for key in SORT_KEYS}
     default = [paging.Sort("created_at", descending=True)]
-    return _completed(tx, tx.rows(ImageRow, paging.paged(tx, statement, page, columns, images.c.id, default)))
+    return _completed(tx, tx.long_rows(ImageRow, paging.paged(tx, statement, page, columns, images.c.id, default)))
 
 
 def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
@@ -56,9 +61,9 @@ def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
     by_id = {row.id: row for row in rows}
     if by_id:
         ids = list(by_id)
-        for image_id, name, value in tx.execute(_PROPERTIES, {"ids": ids}).all():
+        for image_id, name, value in tx.tuples(_PROPERTIES, {"ids": ids}):
             by_id[image_id].properties[name] = value
-        for image_id, tag in tx.execute(_TAGS, {"ids": ids}).all():
+        for image_id, tag in tx.tuples(_TAGS, {"ids": ids}):
             by_id[image_id].tags.append(tag)
         for location in locations_of(tx, ids):
             by_id[location.image_id].locations.append(location)
@@ -107,7 +112,7 @@ def _conditions(wanted: ImageFilter) -> list[sa.ColumnElement[bool]]:
 
 def insert(tx: Tx, row: ImageRow) -> None:
     """Raises Conflict where the id is taken."""
-    plain = {name: value for name, value in msgspec.structs.asdict(row).items() if name in _COLUMNS}
+    plain = {name: value for name, value in msgspec.structs.asdict(row).items() if name in images.c}
     tx.insert(images, plain, conflict="Image ID {id} already exists!")
     _insert_properties(tx, row.id, row.properties)
     _insert_tags(tx, row.id, row.tags)
@@ -174,7 +179,7 @@ def unread_images(tx: Tx) -> list[ImageRow]:
     to_hash = images.c.hash_algo.is_not(None) & images.c.checksum.is_(None) & images.c.sha512.is_(None)
     unmeasured = (images.c.status == "active") & images.c.size.is_(None)
     of_use = images.c.status.in_(("active", "importing")) & images.c.upload.is_(None)
-    return _completed(tx, tx.rows(ImageRow, sa.select(images).where(of_use & (to_hash | unmeasured))))
+    return _completed(tx, tx.rows(ImageRow, _ALL.where(of_use & (to_hash | unmeasured))))
 
 
 def import_staged(tx: Tx, image_id: str, upload: str) -> bool:

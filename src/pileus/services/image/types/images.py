@@ -74,13 +74,13 @@ class ImageRow(msgspec.Struct, gc=False):
     min_ram: int
     created_at: datetime
     updated_at: datetime
-    upload: str | None = None
-    staged: dict[str, Any] | None = None
-    """A Received."""
     imported: bool = False
     """Whether it was told, once, to which stores its data is to be brought."""
     hash_algo: str | None = None
     hash_value: str | None = None
+    upload: str | None = None
+    staged: dict[str, Any] | None = None
+    """A Received."""
     signed_digest: str | None = None
     properties: dict[str, str] = {}
     tags: list[str] = []
@@ -126,9 +126,7 @@ class Plan(msgspec.Struct, frozen=True):
 def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, Any]:
     """The image as the API shows it: its properties lie beside its attributes. `in_order` brings stores into their order."""
     path = f"/v2/images/{image.id}"
-    return {
-        **image.properties,
-        **(_where(image, in_order) if image.imported or image.locations else {}),
+    shown: dict[str, Any] = {
         "id": image.id,
         "name": image.name,
         "status": image.status,
@@ -152,6 +150,11 @@ def image_view(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) 
         "file": f"{path}/file",
         "schema": "/v2/schemas/image",
     }
+    if image.imported or image.locations:
+        shown |= _where(image, in_order)
+    for name, value in image.properties.items():
+        shown.setdefault(name, value)
+    return shown
 
 
 def _where(image: ImageRow, in_order: Callable[[Iterable[str]], list[str]]) -> dict[str, str]:
