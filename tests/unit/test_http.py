@@ -227,6 +227,13 @@ def test_an_answer_can_set_a_cookie() -> None:
     assert call("GET", "/toy/v1/cookie").headers["Set-Cookie"] == "crumb=1; Path=/; HttpOnly"
 
 
+def test_an_answer_without_a_body_has_no_type() -> None:
+    """There are clients that decode what is said to be JSON."""
+    answer = call("POST", "/toy/v1/things/p1/action", content=b'{"paint": {"colour": "red"}}')
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert "Content-Type" not in answer.headers
+
+
 def test_headers_carry_what_is_printable() -> None:
     answer = call("PUT", "/toy/v1/things/%E2%98%83%0D%0AX-Bad:%201")
     assert answer.headers["Location"] == "http://cloud/%E2%98%83%0D%0AX-Bad: 1"

@@ -92,6 +92,8 @@ class App:
         self.rate = RateLimit(self.settings.project_requests_per_second)
         self.asgi: falcon.asgi.App[Any, Any] = falcon.asgi.App(request_type=HttpRequest)
         self.asgi.req_options.strip_url_path_trailing_slash = True
+        # what has no body has no type either: there are clients that decode what is said to be JSON
+        self.asgi.resp_options.default_media_type = None  # type: ignore[assignment]
         self.asgi.ws_options.max_receive_queue = 32
         self.asgi.add_error_handler(falcon.HTTPError, self._refused)
         self.asgi.add_sink(self._nowhere, prefix="")
