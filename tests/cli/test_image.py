@@ -257,3 +257,16 @@ def test_glance_images(glance: Glance) -> None:
     assert "image_count_total" in glance("usage")
     assert "web-download" in glance("import-info")
     glance("image-delete", image_id[1])
+
+
+def test_glance_imports(glance: Glance, disk: Path) -> None:
+    formats = ["--disk-format", "raw", "--container-format", "bare"]
+    for staged in (("--import-method", "glance-direct", "--file", str(disk)), ()):
+        command = "image-create-via-import" if staged else "image-create"
+        image_id = re.search(r"\| id +\| (\S+)", glance(command, *formats, *staged, "--name", "imported"))
+        assert image_id
+        if not staged:
+            glance("image-stage", "--file", str(disk), image_id[1])
+            glance("image-import", "--import-method", "glance-direct", image_id[1])
+        assert image_id[1] in glance("task-list") or glance("image-tasks", image_id[1])
+        glance("image-delete", image_id[1])
