@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from pileus.core.body import UNSET, Body, Query, Unset, length, seconds
+from pileus.core.body import UNSET, Body, Query, Unset, length, pattern, seconds
 
-Name = Annotated[str, length(1, 80)]
+Name = Annotated[str, length(1, 80), pattern("[^/]+")]
+"""Part of a path, where a slash would end it: nobody could change or remove what was named with one."""
 Kind = Literal["object", "property", "tag", "resource_type"]
 
 
