@@ -10,7 +10,8 @@ from pileus.core.body import OpenBody, Unset, length, pattern
 from pileus.services.identity import tables
 from pileus.services.identity.types.base import Extra, Id, Row
 
-RegionId = Annotated[str, length(0, 255)]
+RegionId = Annotated[str, length(0, 255), pattern("[^/]*")]
+"""Part of a path, where a slash would end it: nobody could change or remove such a region."""
 Url = Annotated[str, length(1, 225), pattern(r"[a-zA-Z0-9+.-]+:[^\s\x00]+")]
 Interface = Literal["public", "internal", "admin"]
 
