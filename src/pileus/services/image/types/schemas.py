@@ -60,6 +60,31 @@ _IMAGE: dict[str, Any] = {
     "file": _STRING,
     "schema": _STRING,
 }
+_MEANING = {
+    "id": "The image's UUID; given by the client or made",
+    "name": "What people call it; need not be unique",
+    "status": "How far its data is: queued until there is some, active when it is of use",
+    "visibility": "Who sees it: its project, its members, everybody who asks for it, or all",
+    "protected": "Whether it is kept from being deleted",
+    "os_hidden": "Whether lists leave it out unless asked for hidden ones",
+    "checksum": "MD5 of the data, hexadecimal",
+    "os_hash_algo": "The algorithm of os_hash_value",
+    "os_hash_value": "Hash of the data, hexadecimal",
+    "owner": "The project that it belongs to",
+    "size": "Bytes of the data",
+    "virtual_size": "Bytes of the disk that a guest sees",
+    "container_format": "What is around the disk",
+    "disk_format": "How the disk is written",
+    "created_at": "When it was made, ISO 8601, UTC",
+    "updated_at": "When it was changed last, ISO 8601, UTC",
+    "tags": "Words to find it by",
+    "min_ram": "MiB of memory that a server of it needs",
+    "min_disk": "GiB of disk that a server of it needs",
+    "self": "Its path",
+    "file": "The path of its data",
+    "schema": "The path of this schema",
+}
+"""As `glance explain image` tells it."""
 _MEMBER = {
     "created_at": _TIME,
     "image_id": {"type": "string", "pattern": _UUID},
@@ -163,7 +188,7 @@ def _many(name: str, items: dict[str, Any]) -> dict[str, Any]:
 
 _image = _one(
     "image",
-    _read_only(_IMAGE),
+    _read_only({name: {**shape, "description": _MEANING[name]} for name, shape in _IMAGE.items()}),
     additionalProperties={"type": "string"},
     links=[
         {"rel": "self", "href": "{self}"},
