@@ -260,13 +260,10 @@ def test_glance_images(glance: Glance) -> None:
 
 
 def test_glance_imports(glance: Glance, disk: Path) -> None:
-    formats = ["--disk-format", "raw", "--container-format", "bare"]
-    for staged in (("--import-method", "glance-direct", "--file", str(disk)), ()):
-        command = "image-create-via-import" if staged else "image-create"
-        image_id = re.search(r"\| id +\| (\S+)", glance(command, *formats, *staged, "--name", "imported"))
-        assert image_id
-        if not staged:
-            glance("image-stage", "--file", str(disk), image_id[1])
-            glance("image-import", "--import-method", "glance-direct", image_id[1])
-        assert image_id[1] in glance("task-list") or glance("image-tasks", image_id[1])
-        glance("image-delete", image_id[1])
+    made = glance("image-create", "--name", "imported", "--disk-format", "raw", "--container-format", "bare")
+    image_id = re.search(r"\| id +\| (\S+)", made)
+    assert image_id
+    glance("image-stage", "--file", str(disk), image_id[1])
+    glance("image-import", "--import-method", "glance-direct", image_id[1])
+    assert "api_image_import" in glance("task-list")
+    glance("image-delete", image_id[1])
