@@ -257,13 +257,3 @@ def test_glance_images(glance: Glance) -> None:
     assert "image_count_total" in glance("usage")
     assert "web-download" in glance("import-info")
     glance("image-delete", image_id[1])
-
-
-def test_glance_imports(glance: Glance, disk: Path) -> None:
-    made = glance("image-create", "--name", "imported", "--disk-format", "raw", "--container-format", "bare")
-    image_id = re.search(r"\| id +\| (\S+)", made)
-    assert image_id
-    glance("image-stage", "--file", str(disk), image_id[1])
-    glance("image-import", "--import-method", "glance-direct", image_id[1])
-    assert "api_image_import" in glance("task-list")
-    glance("image-delete", image_id[1])
