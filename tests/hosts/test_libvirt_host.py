@@ -9,6 +9,7 @@ import pytest
 
 from pileus.node.desired import Documents, MetadataPort, RootDisk
 from pileus.node.libvirt_host import LibvirtHost, Place
+from pileus.node.metadata import MetadataServers
 from pileus.node.vm import Machine
 from pileus.supervise import host_network, libvirt, ovs, purge
 from pileus.supervise.supervisor import Supervisor
@@ -133,6 +134,17 @@ def test_what_survives_a_lost_agent(host: LibvirtHost) -> None:
     assert host.see()[GUEST].state == "stopped"
 
 
+def test_an_interface_that_libvirt_could_not_unplug_leaves_with_its_guest(host: LibvirtHost, state_dir: Path) -> None:
+    """As where Open vSwitch's database was away when the guest ended."""
+    of_guest = ("type=internal", f"external_ids:vm-id={GUEST}")
+    ovs.vsctl(state_dir, "add-port", "br-int", "tapleft", "--", "set", "Interface", "tapleft", *of_guest)
+    until(lambda: GUEST in host.see())
+    assert not host.see()[GUEST].has_domain
+    host.remove(GUEST)
+    assert ovs.vsctl(state_dir, "list-ports", "br-int") == ""
+    until(lambda: GUEST not in host.see())
+
+
 def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Path) -> None:
     """From the namespace itself: the way through OVN is the network's tests' matter."""
     import subprocess
@@ -166,3 +178,7 @@ def test_metadata_is_served_inside_the_network(host: LibvirtHost, state_dir: Pat
     assert get("/latest/meta-data/instance-id") == "i-1", "a network that is back at once is served again"
     host.serve_metadata([], [BASE])
     assert not Path("/run/netns", space).exists()
+    host.serve_metadata([port], [BASE])
+    MetadataServers(host._metadata._place, leave).ensure([], [BASE])
+    assert not Path("/run/netns", space).exists(), "an agent knows what one before it has left"
+    assert ovs.vsctl(state_dir, "list-ports", "br-int") == ""

@@ -27,6 +27,8 @@ log = structlog.get_logger("pileus.host")
 PATIENCE = 60.0
 """Seconds that a guest has to answer an ACPI request."""
 _ASK_AGAIN = 5.0
+NOTICED = 1.0
+"""Seconds in which what libvirt has unplugged is seen to be."""
 _STATES: dict[int, GuestState] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
     libvirt.VIR_DOMAIN_BLOCKED: "running",
@@ -108,7 +110,8 @@ class LibvirtHost:
 
     def see(self) -> dict[str, Seen]:
         """While libvirtd is away, what was seen last would be a guess: raises HostError."""
-        found = {guest_id: Seen(state="building", has_domain=False) for guest_id in self._disks.guests()}
+        parts = {*self._disks.guests(), *self._wired.taps()}
+        found = {guest_id: Seen(state="building", has_domain=False) for guest_id in parts}
         wired = self._wired.ports()
         connection = self._libvirt.connection
         for domain in self._libvirt.call(connection.listAllDomains):
@@ -242,8 +245,16 @@ class LibvirtHost:
             flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
             self._libvirt.call(domain.undefineFlags, flags | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
         self._disks.remove(guest_id)
+        self._unplug(guest_id)
         self._live.pop(guest_id, None)
         self._device_changes.pop(guest_id, None)
+
+    def _unplug(self, guest_id: str) -> None:
+        """libvirt does so when a guest ends, but not again where Open vSwitch's database was away."""
+        if _until(lambda: guest_id not in self._wired.taps(), NOTICED):
+            return
+        for tap in self._wired.taps().get(guest_id, ()):
+            ovs.unplug(self._place.ovs, self._place.machine.bridge, tap)
 
     def serve_metadata(self, ports: Sequence[MetadataPort], guests: Sequence[GuestSpec]) -> None:
         self._metadata.ensure(ports, guests)

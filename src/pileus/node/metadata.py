@@ -42,6 +42,8 @@ class MetadataServers:
     def __init__(self, place: namespace.Place, leave_password: LeavePassword) -> None:
         self._place, self._leave_password = place, leave_password
         self._networks: dict[str, _Network] = {}
+        self._left = set(namespace.networks(place))
+        """Those that have a namespace, of an agent before too."""
         self._guests: Mapping[str, GuestSpec] = {}
         self._asked: dict[str, deque[str]] = {}
         self._failed: dict[str, str] = {}
@@ -52,11 +54,19 @@ class MetadataServers:
             self._guests = {guest.id: guest for guest in guests}
             self._asked = {guest: lines for guest, lines in self._asked.items() if guest in self._guests}
             wanted = {port.network_id: port for port in ports}
-            for network_id in set(self._networks) - set(wanted):
-                self._networks.pop(network_id).close()
-                namespace.remove(self._place, network_id)
+            for network_id in self._left - set(wanted):
+                self._leave(network_id)
             for network_id, port in wanted.items():
                 self._ensure(network_id, port)
+
+    def _leave(self, network_id: str) -> None:
+        if network_id in self._networks:
+            self._networks.pop(network_id).close()
+        try:
+            namespace.remove(self._place, network_id)
+            self._left.discard(network_id)
+        except (OSError, HostError) as error:
+            log.warning("a network's metadata could not be taken away yet", network=network_id, reason=str(error))
 
     def _ensure(self, network_id: str, port: MetadataPort) -> None:
         known = self._networks.get(network_id)
@@ -65,6 +75,7 @@ class MetadataServers:
             return
         if known is not None:
             known.close()
+        self._left.add(network_id)
         try:
             sockets = namespace.ensure(self._place, port, (IPV4, IPV6))
             self._networks[network_id] = _Network(port, sockets, self._guest, self._note, self._leave_password)

@@ -43,6 +43,13 @@ class Place(NamedTuple):
         return self.prefix + network_id
 
 
+def networks(place: Place) -> list[str]:
+    """Those that have a namespace: it is made first and removed last."""
+    folder = Path("/run/netns")
+    names = [each.name for each in folder.iterdir()] if folder.exists() else []
+    return [name.removeprefix(place.prefix) for name in names if name.startswith(place.prefix)]
+
+
 def ensure(place: Place, port: MetadataPort, addresses: Sequence[str]) -> list[socket.socket]:
     """The namespace is there, wired and addressed; returns sockets that listen on port 80 of `addresses` in it."""
     space, end = place.name(port.network_id), outside(port.port_id)

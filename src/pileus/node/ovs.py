@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class WiredPorts:
         self._connection, self._wake = connection, wake
         self._switch = f"unix:{Path(connection.removeprefix('unix:')).parent / bridge}.mgmt"
         self._wired: frozenset[str] = frozenset()
+        self._taps: Mapping[str, frozenset[str]] = {}
         self._guarded: frozenset[int] = frozenset()
         self._guard_due = 0.0
         self._stop = threading.Event()
@@ -42,12 +44,16 @@ class WiredPorts:
         """Port ids."""
         return self._wired
 
+    def taps(self) -> Mapping[str, frozenset[str]]:
+        """The interfaces that libvirt has plugged, by guest."""
+        return self._taps
+
     def close(self) -> None:
         self._stop.set()
 
     def _run(self) -> None:
         helper = idl.SchemaHelper(str(SCHEMA))
-        helper.register_columns("Interface", ["external_ids", "ofport"])
+        helper.register_columns("Interface", ["name", "external_ids", "ofport"])
         database: Any = idl.Idl(self._connection, helper)
         seen = -1
         while not self._stop.is_set():
@@ -63,10 +69,17 @@ class WiredPorts:
         database.close()
 
     def _note(self, database: Any) -> None:
-        found = (row.external_ids for row in database.tables["Interface"].rows.values())
-        wired = frozenset(ids["iface-id"] for ids in found if ids.get("ovn-installed") == "true" and "iface-id" in ids)
+        wired: set[str] = set()
+        taps: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+        for row in database.tables["Interface"].rows.values():
+            ids = row.external_ids
+            if ids.get("ovn-installed") == "true" and "iface-id" in ids:
+                wired.add(ids["iface-id"])
+            if "vm-id" in ids:
+                taps[ids["vm-id"]] |= {row.name}
+        self._taps = dict(taps)
         if wired != self._wired:
-            self._wired = wired
+            self._wired = frozenset(wired)
             self._wake()
 
     def _guard(self, database: Any) -> None:
