@@ -141,11 +141,14 @@ class Runner:
             outcome.fired = self._wait_for_fire()
             self._come_back(outcome.fired, fault)
             self._until(lambda: operation.is_done() or operation.has_failed())
-            if operation.has_failed():
+            deadline = time.monotonic() + self.patience
+            while operation.has_failed():
+                if time.monotonic() > deadline:
+                    raise Wrong("what there is to do about it does not help")
                 outcome.cured = True
                 for question in operation.cure():
                     self.ask(question)
-                self._until(operation.is_done)
+                self._until(lambda: operation.is_done() or operation.has_failed())
             outcome.wrong = self._compare(operation, before, wanted, outcome.cured)
         except (Wrong, AssertionError) as error:
             outcome.wrong = [str(error), *outcome.wrong]

@@ -35,7 +35,7 @@ UNLIKE = {
     "updated_at",
 }  # fmt: skip
 """How often and when last something was looked at, tried or told: a run that was interrupted does so more often."""
-MEASURED = {("compute_host", "used"), ("compute_host", "last_seen")}
+MEASURED = {("compute_host", column) for column in ("used", "last_seen", "agent_url")}
 """(table, column) that a host says of itself and its machine."""
 _SKIPPED_TABLES = {"core_lease", "core_migration", "core_note"}
 

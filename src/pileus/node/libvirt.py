@@ -15,6 +15,8 @@ log = structlog.get_logger("pileus.libvirt")
 ALIVE = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_SHUTDOWN)
 _KEEPALIVE = (5, 2)
 """Seconds between questions, and how many may go unanswered."""
+_UNPLUGGED = "to OVS bridge"
+"""Of what libvirt says where Open vSwitch did not take a tap: it has no code of its own for that."""
 _events_started = False
 
 
@@ -78,9 +80,9 @@ class Libvirt:
 
 
 def told(error: libvirt.libvirtError) -> HostError:
-    """By whom: libvirtd, or our side of the connection to it, which has ended."""
-    kind = HostAway if error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE) else HostError
-    return kind(f"libvirt: {error}")
+    """By whom: libvirtd, or our side of the connection to it, which has ended; Open vSwitch does not answer libvirtd."""
+    away = error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE) or _UNPLUGGED in str(error)
+    return (HostAway if away else HostError)(f"libvirt: {error}")
 
 
 def _start_events() -> None:
