@@ -33,7 +33,9 @@ class Cloud:
         self.control = Control(directory / "control")
         environment = self.pileus.environment
         environment |= self.control.environment(self.state_dir, environment.get("PYTHONPATH", ""))
-        self.words = [*([] if real else ["--sim"]), "--port", str(free_port())]
+        config = directory / "cloud.toml"
+        config.write_text("token_hours = 24.0\n")
+        self.words = [*([] if real else ["--sim"]), "--port", str(free_port()), "--config", str(config)]
         self.url = f"sqlite:///{self.state_dir}/pileus.db"
         if database == "postgresql":
             self.url = postgres.new_database()

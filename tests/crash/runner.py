@@ -24,6 +24,8 @@ PATIENCE = 40.0
 """Seconds in which everything must have come back and be as in the uninterrupted run."""
 SETTLE = 15.0
 """Seconds after its end in which an operation must have left the same."""
+CURES = 3
+"""Times that a user does what is to be done about a failure, where it still is one after a while."""
 REAL = 3
 """Times as long over libvirt and OVN: who kills the same daemon often waits for its supervisor, up to 30 s."""
 QUIET = 1.3
@@ -141,14 +143,14 @@ class Runner:
             outcome.fired = self._wait_for_fire()
             self._come_back(outcome.fired, fault)
             self._until(lambda: operation.is_done() or operation.has_failed())
-            deadline = time.monotonic() + self.patience
-            while operation.has_failed():
-                if time.monotonic() > deadline:
-                    raise Wrong("what there is to do about it does not help")
-                outcome.cured = True
-                for question in operation.cure():
-                    self.ask(question)
-                self._until(lambda: operation.is_done() or operation.has_failed())
+            for _ in range(CURES):
+                if operation.has_failed():
+                    outcome.cured = True
+                    for question in operation.cure():
+                        self.ask(question)
+                    asked = time.monotonic()
+                    self._until(lambda: operation.is_done() or time.monotonic() > asked + SETTLE)  # noqa: B023
+            self._until(operation.is_done)
             outcome.wrong = self._compare(operation, before, wanted, outcome.cured)
         except (Wrong, AssertionError) as error:
             outcome.wrong = [str(error), *outcome.wrong]
