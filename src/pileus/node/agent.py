@@ -182,10 +182,7 @@ class Agent:
             while not self._stop.is_set():
                 guest = self._wanted(guest_id)
                 try:
-                    if guest is None:
-                        self._remove(guest_id)
-                        return
-                    if not self._advance(guest):
+                    if not self._go_on(guest_id, guest):
                         return
                     pauses = iter(_HYPERVISOR_AWAY)
                 except HostAway as error:
@@ -204,6 +201,13 @@ class Agent:
             self._changed.set()
             if not self._stop.is_set() and self._wanted(guest_id) != guest:
                 self.act()
+
+    def _go_on(self, guest_id: str, guest: GuestSpec | None) -> bool:
+        """One step; whether there may be another."""
+        if guest is None:
+            self._remove(guest_id)
+            return False
+        return self._advance(guest)
 
     def _fail(self, guest_id: str, guest: GuestSpec | None, reason: str) -> None:
         """Remember why. The same generation is not tried again by itself: who asked for it is told.
