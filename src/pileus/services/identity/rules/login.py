@@ -69,6 +69,18 @@ GUESSABLE = ("password", "totp")
 """Methods whose failures count, and which those who are locked out can't use."""
 
 
+class Attempt(msgspec.Struct, kw_only=True):
+    """What somebody brought, and asks for."""
+
+    auth: Auth
+    proofs: Sequence[Proof]
+    before: Receipt | None = None
+    """For what was proved before."""
+    with_catalog: bool = False
+    mark: str | None = None
+    """The identity revision at which the user was read."""
+
+
 class Place(msgspec.Struct):
     """What a token is for."""
 
@@ -88,10 +100,10 @@ def log_in(
     with db.read() as tx:
         before = factors.read(tx, receipt) if receipt else None
         proofs = [_proof(db, tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
-        mark = rows.mark(tx)
+        attempt = Attempt(auth=auth, proofs=proofs, before=before, with_catalog=with_catalog, mark=rows.mark(tx))
         barred = not _may_enter(tx, settings, proofs)
         if not barred and _is_one_user(proofs, before) and all(map(_is_right_already, proofs)):
-            admission = _admission(tx, settings, auth, proofs, before, with_catalog, mark)
+            admission = _admission(tx, settings, attempt)
     if admission is not None:
         return _let_in(db, admission)
     if any(proof.elsewhere for proof in proofs):
@@ -104,7 +116,7 @@ def log_in(
         if any(proof.method in GUESSABLE for proof in proofs):
             compliance.failed(db, settings, proofs[0].user)
         raise Unauthorized(REFUSED)
-    return _admitted(db, settings, auth, proofs, before, with_catalog, mark)
+    return _admitted(db, settings, attempt)
 
 
 def _is_one_user(proofs: Sequence[Proof], before: Receipt | None) -> bool:
@@ -132,21 +144,13 @@ def vouched_for(
     """An unscoped token for a user whom an identity provider has vouched for."""
     auth = Auth(Identity([method]), "unscoped")
     proof = Proof(method=method, user=user, federation=federation)
-    return _admitted(db, settings, auth, [proof], None, with_catalog=False, mark=None)
+    return _admitted(db, settings, Attempt(auth=auth, proofs=[proof]))
 
 
-def _admitted(
-    db: Database,
-    settings: Settings,
-    auth: Auth,
-    proofs: Sequence[Proof],
-    before: Receipt | None,
-    with_catalog: bool,
-    mark: str | None,
-) -> tuple[str, bytes]:
-    """What somebody gets who has proved who they are. `mark`: the identity revision at which the user was read."""
+def _admitted(db: Database, settings: Settings, attempt: Attempt) -> tuple[str, bytes]:
+    """What somebody gets who has proved who they are."""
     with db.read() as tx:
-        admission = _admission(tx, settings, auth, proofs, before, with_catalog, mark)
+        admission = _admission(tx, settings, attempt)
     return _let_in(db, admission)
 
 
@@ -159,25 +163,18 @@ class Admission(msgspec.Struct, kw_only=True):
     marks: list[Callable[[Tx], None]]
 
 
-def _admission(
-    tx: Tx,
-    settings: Settings,
-    auth: Auth,
-    proofs: Sequence[Proof],
-    before: Receipt | None,
-    with_catalog: bool,
-    mark: str | None,
-) -> Admission:
-    if proofs[0].user is not None and rows.mark(tx) == mark:
+def _admission(tx: Tx, settings: Settings, attempt: Attempt) -> Admission:
+    proofs, before = attempt.proofs, attempt.before
+    if proofs[0].user is not None and rows.mark(tx) == attempt.mark:
         rows.know(tx, proofs[0].user)
     user, domain = _still_there(tx, settings, proofs, before)
     methods = _methods(proofs, before)
     if not factors.enough(user, methods):
         more = factors.more_needed(tx, user, domain, methods)
         return Admission(more=more, marks=_marks(tx, user, proofs, None, is_complete=False))
-    claims, trust = _claims(tx, settings, auth, proofs, methods)
+    claims, trust = _claims(tx, settings, attempt.auth, proofs, methods)
     text, session = tokens.issue(tx, claims)
-    document = tokens.document(tx, session, with_catalog)
+    document = tokens.document(tx, session, attempt.with_catalog)
     return Admission(text=text, document=document, marks=_marks(tx, user, proofs, trust, is_complete=True))
 
 
