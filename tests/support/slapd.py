@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.support.command import free_port
+
 PROGRAM = Path("/usr/sbin/slapd")
 SUFFIX = "dc=example,dc=org"
 PEOPLE, TEAMS = f"ou=people,{SUFFIX}", f"ou=teams,{SUFFIX}"
@@ -61,7 +63,7 @@ class Slapd:
     def __init__(self, sizelimit: str = "unlimited") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pileus-slapd-"))
         (self.folder / "data").mkdir()
-        self.port, self.tls_port = _free_port(), _free_port()
+        self.port, self.tls_port = free_port(), free_port()
         self.ca = self.folder / "server.pem"
         _certificate(self.folder)
         facts = {"folder": self.folder, "suffix": SUFFIX, "manager": MANAGER, "secret": SECRET, "sizelimit": sizelimit}
@@ -178,12 +180,6 @@ class Slapd:
 
 def _values(value: str | Sequence[str]) -> list[bytes]:
     return [one.encode() for one in ([value] if isinstance(value, str) else value)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _certificate(folder: Path) -> None:

@@ -24,6 +24,7 @@ import openstack
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.corpus.images import write as write_images
+from tests.support.command import free_port
 
 HERE = Path(__file__).parent
 FORMATS = ".test_images_formats."
@@ -44,9 +45,7 @@ class Cloud:
         self.state_dir = Path(tempfile.mkdtemp(prefix="pileus-tempest-", dir=base))
         self.state_dir.rmdir()
         self.folder = Path(tempfile.mkdtemp(prefix="pileus-tempest-stores-"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def __enter__(self) -> "Cloud":
         (self.folder / "archive").mkdir()
