@@ -82,7 +82,7 @@ class Waker(Protocol):
 class Tx:
     """One transaction. Statements go through it; nobody but dispatch and the reconcilers opens or commits one."""
 
-    def __init__(self, take: Callable[[], Connection], begin: str, writable: bool) -> None:
+    def __init__(self, take: Callable[[], Connection], begin: str | None, writable: bool) -> None:
         self._take, self._begin, self.writable = take, begin, writable
         self.taken: Connection | None = None
         """Its connection, once something was asked."""
@@ -100,7 +100,8 @@ class Tx:
     def begin(self) -> Connection:
         connection = self._taken()
         if not self._has_begun:
-            _quickly(connection, self._begin)
+            if self._begin is not None:
+                _quickly(connection, self._begin)
             connection.begin()
             self._has_begun = True
         return connection
@@ -348,9 +349,14 @@ class Database:
             event.listen(self.engine, "checkout", _must_be_alive)
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """Takes a connection, and begins, when something is asked: many requests ask nothing, or one thing that is kept."""
-        tx = Tx(self.engine.connect, "BEGIN" if self.is_sqlite else _BEGIN_READING, writable=False)
+    def read(self, consistent: bool = True) -> Iterator[Tx]:
+        """Takes a connection, and begins, when something is asked: many requests ask nothing, or one thing that is kept.
+
+        `consistent`: all that is asked sees one moment. Without it each statement sees its own, and two round trips are
+        saved: for who asks for few rows, and would notice a change between them by a revision that was read first.
+        """
+        begin = "BEGIN" if self.is_sqlite else _BEGIN_READING
+        tx = Tx(self.engine.connect, begin if consistent else None, writable=False)
         try:
             yield tx
         except DBAPIError:

@@ -159,7 +159,8 @@ class App:
             if problem.status == 401 and service.www_authenticate:
                 answer.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
         _send(service, req, resp, answer)
-        _note(service, req, answer, time.perf_counter() - began)
+        # after the answer has gone: nobody waits for a line in the log
+        asyncio.get_running_loop().call_soon(_note, service, req, answer, time.perf_counter() - began)
 
     async def _try(
         self,

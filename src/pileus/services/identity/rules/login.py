@@ -78,7 +78,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     """For what was proved before."""
     with_catalog: bool = False
     mark: str | None = None
-    """The identity revision at which the user was read."""
+    """The identity revision at which the user was read, or one before."""
 
 
 class Place(msgspec.Struct):
@@ -97,10 +97,11 @@ def log_in(
     Raises Unauthorized (its kind MoreProofNeeded where one proof is not enough for this user), BadRequest, Forbidden.
     """
     admission: Admission | None = None
-    with db.read() as tx:
+    with db.read(consistent=False) as tx:
+        mark = rows.mark(tx)
         before = factors.read(tx, receipt) if receipt else None
         proofs = [_proof(db, tx, settings, auth.identity, method) for method in dict.fromkeys(auth.identity.methods)]
-        attempt = Attempt(auth=auth, proofs=proofs, before=before, with_catalog=with_catalog, mark=rows.mark(tx))
+        attempt = Attempt(auth=auth, proofs=proofs, before=before, with_catalog=with_catalog, mark=mark)
         barred = not _may_enter(tx, settings, proofs)
         if not barred and _is_one_user(proofs, before) and all(map(_is_right_already, proofs)):
             admission = _admission(tx, settings, attempt)
@@ -149,7 +150,7 @@ def vouched_for(
 
 def _admitted(db: Database, settings: Settings, attempt: Attempt) -> tuple[str, bytes]:
     """What somebody gets who has proved who they are."""
-    with db.read() as tx:
+    with db.read(consistent=False) as tx:
         admission = _admission(tx, settings, attempt)
     return _let_in(db, admission)
 
@@ -331,7 +332,7 @@ def _domain(tx: Tx, wanted: DomainRef) -> DomainRow | None:
 
 def _project(tx: Tx, wanted: ProjectRef) -> ProjectRow | None:
     if wanted.id is not None:
-        return rows.find(tx, ProjectRow, wanted.id)
+        return projects.project(tx, wanted.id)
     if wanted.name is None or wanted.domain is None:
         raise BadRequest("A project is given by its id, or by its name and domain.")
     domain = _domain(tx, wanted.domain)

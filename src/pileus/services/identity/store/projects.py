@@ -20,7 +20,7 @@ def lineage(tx: Tx, project_id: str) -> list[ProjectRow]:
     above: str | None = project_id
     while above is not None:
         is_domain = bool(found) and above == found[0].domain_id
-        row = domain(tx, above) if is_domain else rows.find(tx, ProjectRow, above)
+        row = domain(tx, above) if is_domain else project(tx, above)
         if row is None:
             break
         found.append(row)
@@ -52,6 +52,10 @@ def by_name(tx: Tx, domain_id: str, name: str) -> ProjectRow | None:
 
 def domain_by_name(tx: Tx, name: str) -> DomainRow | None:
     return kept_for(tx, "domains by name", name, lambda: tx.row(DomainRow, _DOMAIN_NAMED, {"name": name}))
+
+
+def project(tx: Tx, project_id: str) -> ProjectRow | None:
+    return kept_for(tx, "projects", project_id, lambda: rows.find(tx, ProjectRow, project_id))
 
 
 def domain(tx: Tx, domain_id: str) -> DomainRow | None:
