@@ -128,16 +128,16 @@ class Tx:
             return [kind(*row) for row in found]
         return [kind(**dict(zip(names, row, strict=True))) for row in found]
 
-    def long_rows(self, kind: type[S], statement: Select[Any]) -> list[S]:
+    def long_rows(self, kind: type[S], statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[S]:
         """As `rows`, for many and wide ones, whose columns are the struct's first, none of them bytes or a float.
 
         SQLite makes one JSON of each: to decode that takes half the time that its driver takes for the single values.
         """
         if self.connection.dialect.name != "sqlite":
-            return self.rows(kind, statement)
+            return self.rows(kind, statement, values)
         columns = statement.selected_columns
         as_json = sa.func.json_array(*(sa.func.json(c) if isinstance(c.type, Json) else c for c in columns))
-        found = self.scalars(statement.with_only_columns(as_json, maintain_column_froms=True))
+        found = self.scalars(statement.with_only_columns(as_json, maintain_column_froms=True), values)
         return [kind(*row) for row in _decoder(kind, tuple(columns.keys())).decode(f"[{','.join(found)}]")]
 
     def _quickly(self, statement: Executable, values: Any) -> built.Outcome | None:
@@ -167,8 +167,8 @@ class Tx:
         row = _quickly(self._taken(), sql)
         return row[0] if row else None
 
-    def scalars(self, statement: Executable) -> list[Any]:
-        return list(self.connection.execute(statement).scalars().all())
+    def scalars(self, statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
+        return list(self.connection.execute(statement, values).scalars().all())
 
     def insert(self, table: sa.Table, values: msgspec.Struct | Mapping[str, Any], conflict: str | None = None) -> None:
         """Raises Conflict with the sentence `conflict` (formatted with the values) where a unique constraint is hit."""
