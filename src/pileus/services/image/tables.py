@@ -1,8 +1,16 @@
 """Tables of the image service."""
 
+import secrets
+
 import sqlalchemy as sa
 
 from pileus.core.db import Id, Json, Time, metadata
+
+
+def new_edition() -> int:
+    """Random, not counted: one that was seen never comes again, not even with a restored database or a reused id."""
+    return secrets.randbits(63)
+
 
 images = sa.Table(
     "image_image",
@@ -30,10 +38,12 @@ images = sa.Table(
     sa.Column("hash_algo", sa.String(64)),
     sa.Column("hash_value", sa.String(128), index=True),
     sa.Column("signed_digest", sa.String(160)),
+    sa.Column("edition", sa.BigInteger, nullable=False, server_default="0", onupdate=new_edition),
 )
 """`upload` names the file that is being received or that waits for its import; `staged` is what is known of the latter.
 `sha512` is known of data that was read here; `hash_*` is another hash, that its location came with.
-`signed_digest` is METHOD:HEX of what the image's signature was found right for."""
+`signed_digest` is METHOD:HEX of what the image's signature was found right for.
+`edition` changes with every write to the image, its properties, tags or locations: what was made of them is of one edition."""
 
 locations = sa.Table(
     "image_location",

@@ -9,12 +9,13 @@ from pileus.core.db import Tx
 from pileus.core.http import Request, Response
 from pileus.core.paging import Page
 from pileus.services.image import stores
+from pileus.services.image.api import shown
 from pileus.services.image.rules import foreign
 from pileus.services.image.rules import images as rules
 from pileus.services.image.rules.imports import METHODS
 from pileus.services.image.service import api
 from pileus.services.image.types import listing, patch
-from pileus.services.image.types.images import ImageRow, image_view
+from pileus.services.image.types.images import ImageRow
 
 
 @api.get("/images", policy="get_images")
@@ -23,9 +24,9 @@ def list_images(tx: Tx, settings: Settings, caller: Caller, request: Request) ->
     wanted, places = listing.parse(request.query), stores.of(settings)
     page, limit = wanted.page, wanted.page.limit or 0
     one_more = Page(limit=limit + 1 if limit else 0, marker=page.marker, sorts=page.sorts)
-    found = rules.find_images(tx, caller, wanted.filter, one_more)
-    following = urlencode(listing.next_query(request.query, found[limit - 1].id)) if len(found) > limit else None
-    views = [_view(places, caller, image) for image in found[:limit]]
+    found = rules.find_editions(tx, caller, wanted.filter, one_more)
+    following = urlencode(listing.next_query(request.query, found[limit - 1][0])) if len(found) > limit else None
+    views = shown.views(tx, places, caller, found[:limit])
     return listing.listing("images", views, "/v2/images", urlencode(request.query), following)
 
 
@@ -38,13 +39,13 @@ def create_image(tx: Tx, settings: Settings, caller: Caller, request: Request, b
         "OpenStack-image-import-methods": ",".join(METHODS),
         "OpenStack-image-store-ids": ",".join(places.writable),
     }
-    return Response(_view(places, caller, image), headers=headers)
+    return Response(shown.view(places, caller, image), headers=headers)
 
 
 @api.get("/images/{image_id}", policy="get_image", load=rules.visible_image, target=rules.target_of)
 def show_image(settings: Settings, caller: Caller, image: ImageRow) -> dict[str, Any]:
     """One image."""
-    return _view(stores.of(settings), caller, image)
+    return shown.view(stores.of(settings), caller, image)
 
 
 @api.patch("/images/{image_id}", policy="modify_image", load=rules.visible_image, target=rules.target_of)
@@ -55,7 +56,7 @@ def update_image(
     changes = patch.parse(request.headers.get("content-type", ""), body)
     places = stores.of(settings)
     foreign.change_locations(tx, caller, image, places.web, [each for each in changes if each.name == "locations"])
-    return _view(places, caller, rules.update_image(tx, caller, image, changes))
+    return shown.view(places, caller, rules.update_image(tx, caller, image, changes))
 
 
 @api.delete("/images/{image_id}", policy="delete_image", load=rules.visible_image, target=rules.target_of)
@@ -104,11 +105,3 @@ def add_tag(tx: Tx, caller: Caller, image: ImageRow, tag: str) -> None:
 def remove_tag(tx: Tx, caller: Caller, image: ImageRow, tag: str) -> None:
     """Take a tag off an image."""
     rules.remove_tag(tx, caller, image, tag)
-
-
-def _view(places: stores.Stores, caller: Caller, image: ImageRow) -> dict[str, Any]:
-    """With its locations for those who may know them, where images can be given any."""
-    shown = image_view(image, places.in_order)
-    if places.web is not None and caller.allows("get_image_location", rules.target_of(image, caller)):
-        shown["locations"] = places.locations(image)
-    return shown

@@ -124,7 +124,7 @@ def _remove(tx: Tx, caller: Caller, image: ImageRow, known: list[LocationRow], p
         raise BadRequest(f"Image {image.id} has no location {str(position)[:16]}; they are counted from 0.")
     if len(known) == 1:
         raise Forbidden(f"This is the only location of image {image.id}; delete the image instead.")
-    store.delete_location(tx, known[int(position)].number)
+    store.delete_location(tx, known[int(position)])
     tx.wake("image-files")
 
 
@@ -176,7 +176,7 @@ def _replace(tx: Tx, caller: Caller, image: ImageRow, web: str, known: list[Loca
         url = each.get("url") if isinstance(each, dict) else None
         if location.store == web and url != location.address:
             raise BadRequest(f"Location {location.address} can't become another; add one and remove this one.")
-        store.set_location_metadata(tx, location.number, given_metadata(each))
+        store.set_location_metadata(tx, location, given_metadata(each))
 
 
 def given_metadata(value: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pileus.core import events
@@ -54,14 +54,29 @@ def _sees(tx: Tx, caller: Caller, image: ImageRow) -> bool:
 
 
 def find_images(tx: Tx, caller: Caller, wanted: ImageFilter, page: Page) -> list[ImageRow]:
-    """What the caller sees; no image has, to a caller, a property that it may not read."""
+    """What the caller sees."""
+    return readable_images(tx, caller, [image_id for image_id, _ in find_editions(tx, caller, wanted, page)])
+
+
+def find_editions(tx: Tx, caller: Caller, wanted: ImageFilter, page: Page) -> list[tuple[str, int]]:
+    """(id, edition) of what the caller sees; no image has, to a caller, a property that it may not read."""
     if not all(protections.allows("read", caller, name) for name in wanted.properties):
         return []
-    found = store.list_images(tx, caller.project_id, caller.is_admin, wanted, page)
+    return store.list_images(tx, caller.project_id, caller.is_admin, wanted, page)
+
+
+def readable_images(tx: Tx, caller: Caller, ids: Sequence[str]) -> list[ImageRow]:
+    """Images that the caller was found to see, with what the API shows the caller of them."""
+    found = whole_images(tx, ids)
     if protections.are_there:
         for image in found:
             _readable(caller, image)
     return found
+
+
+def whole_images(tx: Tx, ids: Sequence[str]) -> list[ImageRow]:
+    """With what the API shows of them, whoever asks."""
+    return store.shown_images(tx, ids)
 
 
 def boot_image(tx: Tx, caller: Caller, image_id: str) -> ImageRow:

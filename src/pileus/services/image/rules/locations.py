@@ -26,18 +26,18 @@ def locations_to_fill(tx: Tx, image_id: str) -> list[LocationRow]:
 
 def name_object(tx: Tx, location: LocationRow, address: str) -> bool:
     """Which object is going to be there: from now on it is needed. False where the location is not wanted any more."""
-    return store.place_location(tx, location.number, address)
+    return store.place_location(tx, location, address)
 
 
 def give_location_up(tx: Tx, location: LocationRow, reason: str) -> None:
-    store.set_location_status(tx, location.number, FAILED, reason)
+    store.set_location_status(tx, location.image_id, location.number, FAILED, reason)
     tx.wake("image-files")
 
 
 def fill_locations(tx: Tx, image_id: str, placed: Sequence[int]) -> None:
     """These are of use now."""
     for number in placed:
-        store.set_location_status(tx, number, ACTIVE)
+        store.set_location_status(tx, image_id, number, ACTIVE)
     _settle(tx, image_id)
 
 
@@ -59,7 +59,8 @@ def want_copies(tx: Tx, image: ImageRow, stores: Iterable[str], together: bool) 
 
 def finish_copy(tx: Tx, location: LocationRow) -> None:
     """It is filled. Of use at once, or with the last of those that are wanted together."""
-    store.set_location_status(tx, location.number, PLACED if location.status == REQUIRED else ACTIVE)
+    status = PLACED if location.status == REQUIRED else ACTIVE
+    store.set_location_status(tx, location.image_id, location.number, status)
     _settle(tx, location.image_id)
 
 
@@ -99,6 +100,6 @@ def leave_store(tx: Tx, caller: Caller, image: ImageRow, name: str) -> None:
             f"Store '{name}' is the only one that has the data of image {image.id}; delete the image instead."
         )
     for location in mine:
-        store.delete_location(tx, location.number)
+        store.delete_location(tx, location)
     events.record(tx, caller, "image", "leave_store", "image", image.id, store=name)
     tx.wake("image-files")

@@ -10,14 +10,16 @@ import sqlalchemy as sa
 
 from pileus.core import paging
 from pileus.core.db import Tx, among, matches
+from pileus.services.image.store.editions import renew
 from pileus.services.image.store.locations import locations_of
-from pileus.services.image.tables import images, members, properties, tags
+from pileus.services.image.tables import images, members, new_edition, properties, tags
 from pileus.services.image.types.images import Arrival, ImageRow, Received
 from pileus.services.image.types.listing import SORT_KEYS, ImageFilter
 
 _COLUMNS = [images.c[name] for name in ImageRow.__struct_fields__ if name in images.c]
 _SHOWN = [column for column in _COLUMNS if column.name not in ("upload", "staged", "signed_digest")]
 """What the API shows of an image: a long list reads no more."""
+_SHOWN_OF = sa.select(*_SHOWN).where(among(images.c.id))
 _ALL = sa.select(*_COLUMNS)
 _OF_ID = _ALL.where(images.c.id == sa.bindparam("wanted"))
 _PROPERTIES = (
@@ -48,12 +50,21 @@ def known_image(tx: Tx, image_id: str) -> ImageRow:
 
 def list_images(
     tx: Tx, project_id: str | None, everything: bool, wanted: ImageFilter, page: paging.Page
-) -> list[ImageRow]:
-    """What a project sees, or all there is with `everything`; each with what the API shows of it."""
-    statement = sa.select(*_SHOWN).where(*_conditions(wanted), _seen(project_id, everything, wanted))
+) -> list[tuple[str, int]]:
+    """(id, edition) of what a project sees, or of all there is with `everything`."""
+    statement = sa.select(images.c.id, images.c.edition).where(
+        *_conditions(wanted), _seen(project_id, everything, wanted)
+    )
     columns = {key: images.c[key] for key in SORT_KEYS}
     default = [paging.Sort("created_at", descending=True)]
-    return _completed(tx, tx.long_rows(ImageRow, paging.paged(tx, statement, page, columns, images.c.id, default)))
+    found = tx.execute(paging.paged(tx, statement, page, columns, images.c.id, default)).all()
+    return [(image_id, edition) for image_id, edition in found]
+
+
+def shown_images(tx: Tx, ids: Sequence[str]) -> list[ImageRow]:
+    """With what the API shows of them, in the order of `ids`; those that are not there are left out."""
+    found = {row.id: row for row in tx.long_rows(ImageRow, _SHOWN_OF, {"ids": ids})} if ids else {}
+    return _completed(tx, [found[image_id] for image_id in ids if image_id in found])
 
 
 def _completed(tx: Tx, rows: list[ImageRow]) -> list[ImageRow]:
@@ -113,7 +124,7 @@ def _conditions(wanted: ImageFilter) -> list[sa.ColumnElement[bool]]:
 def insert(tx: Tx, row: ImageRow) -> None:
     """Raises Conflict where the id is taken."""
     plain = {name: value for name, value in msgspec.structs.asdict(row).items() if name in images.c}
-    tx.insert(images, plain, conflict="Image ID {id} already exists!")
+    tx.insert(images, {**plain, "edition": new_edition()}, conflict="Image ID {id} already exists!")
     _insert_properties(tx, row.id, row.properties)
     _insert_tags(tx, row.id, row.tags)
 
@@ -125,6 +136,7 @@ def update(tx: Tx, image_id: str, values: Mapping[str, Any]) -> None:
 def set_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
     tx.delete(properties, properties.c.image_id == image_id)
     _insert_properties(tx, image_id, values)
+    renew(tx, image_id)
 
 
 def add_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
@@ -133,11 +145,13 @@ def add_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
         mine = (properties.c.image_id == image_id) & properties.c.name.in_(list(values))
         tx.delete(properties, mine)
         _insert_properties(tx, image_id, values)
+        renew(tx, image_id)
 
 
 def set_tags(tx: Tx, image_id: str, values: Sequence[str]) -> None:
     tx.delete(tags, tags.c.image_id == image_id)
     _insert_tags(tx, image_id, values)
+    renew(tx, image_id)
 
 
 def _insert_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:

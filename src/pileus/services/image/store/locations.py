@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pileus.core.db import Tx, among
+from pileus.services.image.store.editions import renew
 from pileus.services.image.tables import images
 from pileus.services.image.tables import locations as table
 from pileus.services.image.types.locations import FAILED, REQUIRED, WAITING, LocationRow
@@ -25,36 +26,44 @@ def insert_location(
 ) -> None:
     row = {"image_id": image_id, "store": store, "address": address, "status": status}
     tx.insert(table, {**row, "message": "", "metadata": dict(metadata or {}), "created_at": tx.now})
+    renew(tx, image_id)
 
 
-def set_location_status(tx: Tx, number: int, status: str, message: str = "") -> bool:
+def set_location_status(tx: Tx, image_id: str, number: int, status: str, message: str = "") -> bool:
     """False where it is gone."""
+    renew(tx, image_id)
     return tx.update(table, table.c.number == number, {"status": status, "message": message}) == 1
 
 
-def place_location(tx: Tx, number: int, address: str) -> bool:
+def place_location(tx: Tx, location: LocationRow, address: str) -> bool:
     """Say which object is going to be there. False where the location is gone."""
-    return tx.update(table, table.c.number == number, {"address": address}) == 1
+    renew(tx, location.image_id)
+    return tx.update(table, table.c.number == location.number, {"address": address}) == 1
 
 
 def turn_locations(tx: Tx, image_id: str, before: str, after: str) -> None:
     tx.update(table, (table.c.image_id == image_id) & (table.c.status == before), {"status": after})
+    renew(tx, image_id)
 
 
-def set_location_metadata(tx: Tx, number: int, metadata: Mapping[str, Any]) -> None:
-    tx.update(table, table.c.number == number, {"metadata": dict(metadata)})
+def set_location_metadata(tx: Tx, location: LocationRow, metadata: Mapping[str, Any]) -> None:
+    tx.update(table, table.c.number == location.number, {"metadata": dict(metadata)})
+    renew(tx, location.image_id)
 
 
-def delete_location(tx: Tx, number: int) -> None:
-    tx.delete(table, table.c.number == number)
+def delete_location(tx: Tx, location: LocationRow) -> None:
+    tx.delete(table, table.c.number == location.number)
+    renew(tx, location.image_id)
 
 
 def delete_locations(tx: Tx, image_id: str, statuses: Sequence[str]) -> None:
     tx.delete(table, (table.c.image_id == image_id) & table.c.status.in_(statuses))
+    renew(tx, image_id)
 
 
 def delete_all_locations(tx: Tx, image_id: str) -> None:
     tx.delete(table, table.c.image_id == image_id)
+    renew(tx, image_id)
 
 
 def needed_objects(tx: Tx, store: str) -> set[str]:
