@@ -2,10 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,8 @@ from pileus.services.compute.store import hosts as host_store
 from pileus.services.compute.store.server_groups import ServerGroupRow
 from pileus.services.placement import rules as placement
 from tests.behaviour.compute.setup import host
+from tests.support.command import until
+from tests.support.postgres import new_url
 
 CALLER = system_caller()
 
@@ -71,6 +75,41 @@ def test_the_emptiest_host_is_chosen(tx: Tx) -> None:
     fill(tx, "b", 1)
     assert chosen(tx, wish()) == "c"
     assert chosen(tx, wish(without=frozenset({"c"}))) == "b"
+
+
+def test_a_host_where_another_server_is_being_put_is_waited_for_only_where_no_other_is_left(tmp_path: Path) -> None:
+    db = Database(new_url("postgresql", tmp_path))
+    db.create_tables()
+    with db.write() as tx:
+        register(tx, "a", "b")
+
+    def claimed(wanted: Wish) -> Choice | Refusal:
+        with db.write() as tx:
+            return scheduler.claim(tx, CALLER, new_id(), wanted)
+
+    def waits() -> bool:
+        with db.read() as tx:
+            asked = sa.text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool(tx.scalar(asked))
+
+    half = wish(resources={"VCPU": 5})
+    with ThreadPoolExecutor(1) as pool:
+        with db.write() as tx:
+            first = scheduler.claim(tx, CALLER, new_id(), half)
+            second = pool.submit(claimed, half).result(timeout=30)
+            assert isinstance(first, Choice)
+            assert isinstance(second, Choice)
+            assert {first.host, second.host} == {"a", "b"}
+            late = pool.submit(claimed, wish(resources={"VCPU": 1}, host=first.host))
+            full = wish(resources={"VCPU": 4}, host=first.host)
+            until(waits, 30, "the claim waits for the host that it insists on")
+        assert late.result(timeout=30) == first
+        refused = pool.submit(claimed, full).result(timeout=30)
+    assert isinstance(refused, Refusal)
+    assert "VCPU: 4 wanted, 2 free of 8" in refused.message
+    db.close()
 
 
 def test_without_hosts_it_says_so(tx: Tx) -> None:

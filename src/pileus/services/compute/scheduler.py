@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.services.compute.rules import hosts as host_rules
 from pileus.services.compute.rules.aggregates import DEFAULT_ZONE
@@ -250,6 +251,23 @@ def select(tx: Tx, wish: Wish) -> Choice | Refusal:
         if len(left) < count:
             break
     return _best(views(tx, wish), wish)
+
+
+def claim(tx: Tx, caller: Caller, server_id: str, wish: Wish) -> Choice | Refusal:
+    """The best host that still has room when it comes to the claim, and the claim on it.
+
+    A host where another transaction claims at this moment is passed over; its end is waited for only where no host is left.
+    """
+    project_id, user_id = caller.project_id or "", caller.user_id
+    for waits in (False, True):
+        left = wish
+        while isinstance(choice := select(tx, left), Choice):
+            if placement.claim(tx, server_id, project_id, user_id, choice.provider_id, wish.resources, waits=waits):
+                return choice
+            left = msgspec.structs.replace(left, without=left.without | {choice.host})
+        if left is wish:
+            break
+    return choice
 
 
 def _asks_for_traits(wish: Wish) -> bool:

@@ -36,7 +36,6 @@ from pileus.services.compute.types.fields import flag, whole
 from pileus.services.compute.types.servers import InjectedFile, ServerCreate, ServerWish
 from pileus.services.image import rules as image_rules
 from pileus.services.image.rules import ImageRow
-from pileus.services.placement import rules as placement
 
 GIB = 1 << 30
 MAX_HOSTNAME = 63
@@ -140,7 +139,7 @@ def _create_one(
     server_id = new_id()
     values = {**values, "id": server_id, "hostname": values["hostname"] or f"server-{server_id}"}
     with CLAIM_SECONDS.time():
-        choice = _claim(tx, caller, server_id, place)
+        choice = scheduler.claim(tx, caller, server_id, place)
     events.record(tx, caller, "compute", "create", "server", server_id, outcome="started", name=values["name"])
     if isinstance(choice, scheduler.Refusal):
         fault = Fault(500, choice.message, seconds(tx.now) or "")
@@ -152,17 +151,6 @@ def _create_one(
         tx.wake(f"host:{choice.host}")
     store.insert_server(tx, values)
     return server_id
-
-
-def _claim(tx: Tx, caller: Caller, server_id: str, place: scheduler.Wish) -> scheduler.Choice | scheduler.Refusal:
-    """The best host that still has room when it comes to the claim."""
-    while True:
-        choice = scheduler.select(tx, place)
-        if isinstance(choice, scheduler.Refusal):
-            return choice
-        if placement.claim(tx, server_id, caller.project_id or "", caller.user_id, choice.provider_id, place.resources):
-            return choice
-        place = msgspec.structs.replace(place, without=place.without | {choice.host})
 
 
 def _refuse_what_is_not_there(wish: ServerWish) -> None:

@@ -22,10 +22,14 @@ def claim(
     provider_id: str,
     resources: Mapping[str, int],
     consumer_type: str | None = "INSTANCE",
+    waits: bool = True,
 ) -> bool:
-    """Give a new consumer all of `resources` of one provider; False, and nothing given, if one does not fit any more."""
+    """Give a new consumer all of `resources` of one provider; False, and nothing given, if one does not fit any more.
+
+    Unless it `waits`, also where another transaction is claiming there: whether there is room is known at its end.
+    """
     wanted = {name: resources[name] for name in sorted(resources) if resources[name]}
-    taken = store.allocations.take_all(tx, provider_id, wanted) if wanted else []
+    taken = store.allocations.take_all(tx, provider_id, wanted, waits) if wanted else []
     if len(taken) < len(wanted):
         for name in sorted(taken):
             store.allocations.give_back(tx, provider_id, name, wanted[name])

@@ -36,23 +36,32 @@ def take(tx: Tx, provider_id: str, resource_class: str, amount: int) -> bool:
     return tx.update(inventories, where, {"used": inventory.used + amount}) == 1
 
 
-def take_all(tx: Tx, provider_id: str, wanted: Mapping[str, int]) -> list[str]:
-    """`take` for several classes in one statement; those that were taken. The others did not fit."""
+def take_all(tx: Tx, provider_id: str, wanted: Mapping[str, int], waits: bool = True) -> list[str]:
+    """`take` for several classes in one statement; those that were taken. The others did not fit.
+
+    Unless it `waits`, nor are those taken that another transaction has changed and not committed.
+    """
     values = {"provider": provider_id} | amounts(wanted)
-    return list(tx.execute(_take_all(tuple(wanted)), values).scalars())
+    return list(tx.execute(_take_all(tuple(wanted), waits), values).scalars())
 
 
 @lru_cache(64)
-def _take_all(classes: tuple[str, ...]) -> sa.Executable:
+def _take_all(classes: tuple[str, ...], waits: bool) -> sa.Executable:
     inventory = inventories.c
+    provider = sa.bindparam("provider", type_=sa.String)
     each = [(inventory.resource_class == name, amount_of(number)) for number, name in enumerate(classes)]
     fits = sa.or_(*(mine & has_room(inventory, amount) for mine, amount in each))
-    return (
+    statement = (
         inventories.update()
-        .where(inventory.provider_id == sa.bindparam("provider"), fits)
+        .where(inventory.provider_id == provider, fits)
         .values(used=inventory.used + sa.case(*each))
         .returning(inventory.resource_class)
     )
+    if waits:
+        return statement
+    same = inventories.alias("unlocked").c
+    unlocked = sa.select(same.resource_class).where(same.provider_id == provider).with_for_update(skip_locked=True)
+    return statement.where(inventory.resource_class.in_(unlocked))
 
 
 def give_back(tx: Tx, provider_id: str, resource_class: str, amount: int) -> None:
