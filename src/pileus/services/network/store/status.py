@@ -21,19 +21,19 @@ class Waiting(msgspec.Struct):
         return bool(self.routers or self.ports or self.floating_ips)
 
 
+_owned = sa.or_(*(t.ports.c.device_owner == owner for owner in ROUTER_OWNERS + HOST_OWNERS))
 _routers = t.routers.c.status != "ACTIVE"
-_ports = (
-    (t.ports.c.status != "ACTIVE") & t.ports.c.admin_state_up & t.ports.c.device_owner.in_(ROUTER_OWNERS + HOST_OWNERS)
-)
+_ports = (t.ports.c.status != "ACTIVE") & t.ports.c.admin_state_up & _owned
 _floating_ips = (t.floating_ips.c.status != "ACTIVE") & t.floating_ips.c.router_id.is_not(None)
+_WAITING = {
+    "routers": sa.select(t.routers.c.id).where(_routers),
+    "ports": sa.select(t.ports.c.id).where(_ports),
+    "floating_ips": sa.select(t.floating_ips.c.id).where(_floating_ips),
+}
 
 
 def waiting(tx: Tx) -> Waiting:
-    return Waiting(
-        routers=tx.scalars(sa.select(t.routers.c.id).where(_routers)),
-        ports=tx.scalars(sa.select(t.ports.c.id).where(_ports)),
-        floating_ips=tx.scalars(sa.select(t.floating_ips.c.id).where(_floating_ips)),
-    )
+    return Waiting(**{name: [row[0] for row in tx.tuples(statement, {})] for name, statement in _WAITING.items()})
 
 
 def activate(tx: Tx, waiting: Waiting) -> None:
