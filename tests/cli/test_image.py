@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -31,27 +30,6 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("disk") / "disk"
     file.write_bytes(b"abc" * 100_000)
     return file
-
-
-class Glance:
-    """The image service's own client, as the administrator."""
-
-    def __init__(self, openstack: Client) -> None:
-        catalog = openstack("catalog show image")
-        self._url = next(each["url"] for each in catalog["endpoints"] if each["interface"] == "public")
-        self._token = openstack("token issue")["id"]
-
-    def __call__(self, *arguments: str) -> str:
-        line = ["--os-image-url", self._url, "--os-auth-token", self._token, *arguments]
-        command = [sys.executable, "-c", "from glanceclient.shell import main; main()", *line]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, f"glance {' '.join(arguments)}: {done.stderr}{done.stdout}"
-        return done.stdout
-
-
-@pytest.fixture(scope="module")
-def glance(openstack: Client) -> Glance:
-    return Glance(openstack)
 
 
 def test_images(openstack: Client, tmp_path: Path, disk: Path) -> None:
@@ -202,58 +180,3 @@ def test_properties_of_objects_in_the_usual_definitions(openstack: Client, cloud
 
 def test_a_bad_image_is_refused_in_words(openstack: Client) -> None:
     assert "No Image found" in openstack.refused("image show nothing")
-
-
-TONE = json.dumps({"enum": ["red"]})
-MD_COMMANDS = [
-    "md-namespace-create md --display-name MD --visibility public",
-    "md-namespace-list",
-    "md-namespace-show md",
-    "md-namespace-update md --description d",
-    "md-namespace-import --file FOLDER/import.json",
-    "md-resource-type-list",
-    "md-namespace-resource-type-list md",
-    "md-resource-type-associate md --name OS::Glance::Image --prefix hw_",
-    "md-resource-type-deassociate md OS::Glance::Image",
-    "md-property-create md --name tone --title Tone --type string --schema " + TONE.replace(" ", ""),
-    "md-property-list md",
-    "md-property-show md tone",
-    "md-property-update md tone --title Shade",
-    "md-object-create md --name paint --schema {}",
-    "md-object-list md",
-    "md-object-show md paint",
-    "md-object-update md paint --name paint",
-    "md-object-property-show imported paint tone",
-    "md-tag-create md --name one",
-    "md-tag-create-multiple md --names two:three --delim :",
-    "md-tag-list md",
-    "md-tag-show md two",
-    "md-tag-update md two --name four",
-    "md-tag-delete md four",
-    "md-namespace-tags-delete md",
-    "md-object-delete md paint",
-    "md-namespace-objects-delete md",
-    "md-property-delete md tone",
-    "md-namespace-properties-delete md",
-    "md-namespace-delete md",
-    "md-namespace-delete imported",
-]
-
-
-def test_glance_metadefs(glance: Glance, tmp_path: Path) -> None:
-    shape = {"title": "Tone", "type": "string"}
-    imported = {"namespace": "imported", "objects": [{"name": "paint", "properties": {"tone": shape}}]}
-    (tmp_path / "import.json").write_text(json.dumps(imported))
-    for command in MD_COMMANDS:
-        glance(*command.replace("FOLDER", str(tmp_path)).split())
-    known = set(re.findall(r"^    (md-[a-z-]+)", glance("help"), re.M))
-    assert known == {command.split()[0] for command in MD_COMMANDS}
-
-
-def test_glance_images(glance: Glance) -> None:
-    made = glance("image-create", "--name", "glanced", "--disk-format", "raw", "--container-format", "bare")
-    image_id = re.search(r"\| id +\| (\S+)", made)
-    assert image_id
-    assert "image_count_total" in glance("usage")
-    assert "web-download" in glance("import-info")
-    glance("image-delete", image_id[1])

@@ -59,6 +59,29 @@ _IMAGE: dict[str, Any] = {
     "self": _STRING,
     "file": _STRING,
     "schema": _STRING,
+    "stores": _STRING,
+    "locations": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["url", "metadata"],
+            "properties": {
+                "url": _text(2048),
+                "metadata": {"type": "object"},
+                "validation_data": {
+                    "type": "object",
+                    "writeOnly": True,
+                    "required": ["os_hash_algo", "os_hash_value"],
+                    "properties": {
+                        "checksum": _text(32, minLength=32),
+                        "os_hash_algo": _text(64),
+                        "os_hash_value": _text(128),
+                    },
+                    "additionalProperties": False,
+                },
+            },
+        },
+    },
 }
 _MEANING = {
     "id": "The image's UUID; given by the client or made",
@@ -83,6 +106,8 @@ _MEANING = {
     "self": "Its path",
     "file": "The path of its data",
     "schema": "The path of this schema",
+    "stores": "The stores that have its data, separated by commas",
+    "locations": "The places of its data, where images may be given any",
 }
 """As `glance explain image` tells it."""
 _MEMBER = {
