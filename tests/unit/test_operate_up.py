@@ -83,6 +83,16 @@ def test_a_directory_of_somebody_else_is_left_alone(pileus: Command) -> None:
     assert (pileus.state_dir / "thesis.tex").exists()
 
 
+def test_options_may_be_there_before_the_first_start(pileus: Command) -> None:
+    pileus.state_dir.mkdir()
+    (pileus.state_dir / "pileus.toml").write_text("port = 70000\n")
+    assert "pileus.toml, line 1: port is 70000" in pileus.refused("up", "--sim")
+    assert [file.name for file in pileus.state_dir.iterdir()] == ["pileus.toml"]
+    (pileus.state_dir / "pileus.toml").write_text(f"port = {free_port()}\n")
+    pileus.ok("up", "--sim")
+    pileus.ok("down", "--purge")
+
+
 def test_a_file_for_a_state_directory(pileus: Command) -> None:
     pileus.state_dir.write_text("")
     assert "not a directory" in pileus.refused("up", "--sim")

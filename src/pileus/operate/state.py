@@ -21,6 +21,8 @@ LAYOUT = 1
 """Of the state directory; goes up when an older Pileus could not use it any more."""
 MARKER = "state.json"
 FOLDERS = ("images", "instances", "run", "log", "policy.d")
+BROUGHT = ("pileus.toml", "policy.d", "image-certificates")
+"""What an operator may have put there before the first start."""
 
 
 class Running(msgspec.Struct):
@@ -47,13 +49,14 @@ def check(state_dir: Path, mode: str) -> None:
                 f"{state_dir} belongs to a cloud in {found.get('mode')} mode. "
                 f"Choose another --state-dir for {mode} mode, or remove this one by 'pileus down --purge'."
             )
-    elif _holds_something(state_dir):
+    elif _holds_others(state_dir):
         raise OptionError(f"{state_dir} is not empty and not a state directory of Pileus. Choose another --state-dir.")
 
 
-def _holds_something(state_dir: Path) -> bool:
+def _holds_others(state_dir: Path) -> bool:
+    """Files, then, that neither Pileus nor its operator needs there."""
     try:
-        return state_dir.exists() and any(state_dir.iterdir())
+        return state_dir.exists() and any(file.name not in BROUGHT for file in state_dir.iterdir())
     except PermissionError:
         raise OptionError(_not_ours_to_write(state_dir)) from None
 
