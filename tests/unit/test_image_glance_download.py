@@ -120,3 +120,18 @@ def test_a_catalog_does_not_open_private_networks() -> None:
         assert fetch(client, image, glance_image_id=create(client)).status_code == 202
         status, message = task(client, image)
         assert (status, "not an address on the internet" in message) == ("failure", True)
+
+
+def test_a_cloud_that_does_not_know_the_token(cloud: Live, client: httpx.Client) -> None:
+    """What is to be done about it is said."""
+    with with_identity(SERVICES, CATALOG) as other:
+        identity = httpx.Client(base_url=f"{cloud.url}/identity/v3", headers=client.headers)
+        (service,) = identity.get("/services?type=image").json()["services"]
+        assert identity.post("/regions", json={"region": {"id": "other"}}).status_code == 201
+        wish = {"service_id": service["id"], "region_id": "other", "interface": "public", "url": f"{other.url}/image"}
+        assert identity.post("/endpoints", json={"endpoint": wish}).status_code == 201
+        image = create(client)
+        assert fetch(client, image, glance_region="other", glance_image_id=image).status_code == 202
+        status, message = task(client, image)
+        assert status == "failure"
+        assert "status 401: it does not take your token" in message

@@ -98,12 +98,16 @@ async def _answer(
                             headers = [each for each in headers if each[0] == "Range"]
                         continue
                     if answer.status not in (200, 206):
-                        raise BadRequest(f"{uri[:255]} answered with status {answer.status}.")
+                        hint = _UNKNOWN_TOKEN if answer.status == 401 and headers else ""
+                        raise BadRequest(f"{uri[:255]} answered with status {answer.status}{hint}.")
                     yield answer
                     return
             raise BadRequest(f"There are more than {_REDIRECTS} redirects; the last one leads to {uri[:255]}.")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             raise BadRequest(f"{uri[:255]} can't be fetched: {error or type(error).__name__}.") from error
+
+
+_UNKNOWN_TOKEN = ": it does not take your token, so its cloud and this one must share their identity service"
 
 
 def _parts(uri: str) -> tuple[str, int]:
@@ -131,7 +135,10 @@ async def addresses(host: str, port: int, allowed: Networks) -> list[str]:
     texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for text in texts:
         if not permitted(text, allowed):
-            raise BadRequest(f"The host '{host[:255]}' is at {text}, which is not an address on the internet.")
+            raise BadRequest(
+                f"The host '{host[:255]}' is at {text}, which is not an address on the internet; "
+                "the operator may allow its network by the option import_networks."
+            )
     return texts
 
 
