@@ -15,7 +15,7 @@ from pileus.services.compute.store import servers as store
 CLAIM_SECONDS = prometheus.Histogram(
     "pileus_claim_seconds",
     "To choose a host for a server and claim its room there",
-    buckets=(0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 1, 5),
+    buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1, 0.15, 0.25, 0.5, 1, 5),
 )
 
 
