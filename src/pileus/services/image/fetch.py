@@ -98,7 +98,8 @@ async def _answer(
                             headers = [each for each in headers if each[0] == "Range"]
                         continue
                     if answer.status not in (200, 206):
-                        hint = _UNKNOWN_TOKEN if answer.status == 401 and headers else ""
+                        shown = any(name == "X-Auth-Token" for name, _ in headers)
+                        hint = _UNKNOWN_TOKEN if shown and answer.status == 401 else ""
                         raise BadRequest(f"{uri[:255]} answered with status {answer.status}{hint}.")
                     yield answer
                     return
