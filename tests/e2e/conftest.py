@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.cloud import Guest, RealCloud
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud() -> Iterator[RealCloud]:
     made = RealCloud()
     try:
@@ -18,7 +18,7 @@ def cloud() -> Iterator[RealCloud]:
         made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guest(cloud: RealCloud) -> Guest:
     """A guest with a floating IP that several tests look at; none of them changes it for the others."""
     made = cloud.boot(
