@@ -1,12 +1,14 @@
 """The host's part of the network: refusals before anything is done, set-up that may be repeated."""
 
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyroute2 import IPRoute
 
-from pileus.supervise import host_network, ovs
+from pileus.supervise import host_network, ovs, process
 from pileus.supervise.host_network import BadInterface, ExternalNetwork
 from pileus.supervise.supervisor import Supervisor
 from tests.hosts.supervise_host import own_network, own_state
@@ -68,6 +70,16 @@ def test_set_up_twice_is_as_once_and_an_uplink_joins(state: Path) -> None:
     assert host_network.table(state).count("masquerade") == 2
     mappings = ovs.vsctl(state, "get", "Open_vSwitch", ".", "external_ids:ovn-bridge-mappings")
     assert mappings == '"external:br-up"'
+
+
+def test_a_bridge_that_was_there_is_there_again_when_the_switch_has_it(state: Path) -> None:
+    ovs.ensure_bridge(state, "br-up")
+    switch = process.of_daemon(state, "ovs-vswitchd", "ovs-vswitchd")
+    assert switch
+    switch.signal(signal.SIGKILL)
+    ovs.ensure_bridge(state, "br-up")
+    asked = ["ovs-ofctl", "show", f"unix:{ovs.run_dir(state)}/br-up.mgmt"]
+    assert subprocess.run(asked, capture_output=True).returncode == 0
 
 
 def test_without_masquerading_no_rule_stays(state: Path) -> None:

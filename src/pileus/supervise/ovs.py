@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from socket import if_nameindex
@@ -16,6 +17,8 @@ INTEGRATION_BRIDGE = "br-int"
 USERSPACE_DEVICE = "ovs-netdev"
 IN_BAND_OFF = "other-config:disable-in-band=true"
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+PATIENCE = 10.0
+"""Seconds that ovs-vswitchd may take to make what its database says."""
 
 
 def run_dir(state_dir: Path) -> Path:
@@ -113,10 +116,21 @@ def ensure_bridge(state_dir: Path, name: str, *settings: str) -> None:
     datapath = f"datapath_type={datapath_type(state_dir)}"
     add, change = ["--may-exist", "add-br", name], ["set", "bridge", name, datapath, IN_BAND_OFF, *settings]
     vsctl(state_dir, *add, "--", *change)
+    _await_bridge(state_dir, name)
     with IPRoute() as ip:
         for link in ip.get_links():
             if link.get_attr("IFLA_IFNAME") in (name, USERSPACE_DEVICE):
                 ip.link("set", index=link["index"], ifalias=str(state_dir))
+
+
+def _await_bridge(state_dir: Path, name: str) -> None:
+    """ovs-vsctl waits for what it changes, and a switch that has just started may not have made what was there before."""
+    command = ["ovs-appctl", "--timeout=5", "-t", str(run_dir(state_dir) / "ovs-vswitchd.ctl"), "ofproto/list"]
+    deadline = time.monotonic() + PATIENCE
+    while name not in (run := subprocess.run(command, capture_output=True, text=True)).stdout.split():
+        if time.monotonic() > deadline:
+            raise OSError(f"ovs-vswitchd has not made the bridge {name} within {PATIENCE:g} s. {run.stderr.strip()}")
+        time.sleep(0.05)
 
 
 def set_external_ids(state_dir: Path, settings: Mapping[str, str]) -> None:
