@@ -348,5 +348,5 @@ class KeyRotation(Operation):
 OPERATIONS: dict[str, type[Operation]] = {
     each.name: each for each in (Boot, Delete, Rebuild, Attach, Detach, FloatingIpMove, ImageImport, KeyRotation)
 }
-ON_HOSTS = ("boot", "delete", "rebuild", "attach", "floating-ip")
-"""Those that libvirt and OVN do something for, and a guest without a system, which releases no interface, nothing."""
+ON_HOSTS = ("boot", "delete", "rebuild", "attach", "detach", "floating-ip")
+"""Those that libvirt and OVN do something for."""
