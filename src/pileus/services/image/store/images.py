@@ -134,24 +134,24 @@ def update(tx: Tx, image_id: str, values: Mapping[str, Any]) -> None:
 
 
 def set_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
+    renew(tx, image_id)
     tx.delete(properties, properties.c.image_id == image_id)
     _insert_properties(tx, image_id, values)
-    renew(tx, image_id)
 
 
 def add_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:
     """Instead of those of the same names."""
     if values:
         mine = (properties.c.image_id == image_id) & properties.c.name.in_(list(values))
+        renew(tx, image_id)
         tx.delete(properties, mine)
         _insert_properties(tx, image_id, values)
-        renew(tx, image_id)
 
 
 def set_tags(tx: Tx, image_id: str, values: Sequence[str]) -> None:
+    renew(tx, image_id)
     tx.delete(tags, tags.c.image_id == image_id)
     _insert_tags(tx, image_id, values)
-    renew(tx, image_id)
 
 
 def _insert_properties(tx: Tx, image_id: str, values: Mapping[str, str]) -> None:

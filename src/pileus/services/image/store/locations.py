@@ -24,9 +24,9 @@ def locations_of(tx: Tx, image_ids: Sequence[str]) -> list[LocationRow]:
 def insert_location(
     tx: Tx, image_id: str, store: str, address: str, status: str, metadata: Mapping[str, Any] | None = None
 ) -> None:
+    renew(tx, image_id)
     row = {"image_id": image_id, "store": store, "address": address, "status": status}
     tx.insert(table, {**row, "message": "", "metadata": dict(metadata or {}), "created_at": tx.now})
-    renew(tx, image_id)
 
 
 def set_location_status(tx: Tx, image_id: str, number: int, status: str, message: str = "") -> bool:
@@ -42,28 +42,28 @@ def place_location(tx: Tx, location: LocationRow, address: str) -> bool:
 
 
 def turn_locations(tx: Tx, image_id: str, before: str, after: str) -> None:
-    tx.update(table, (table.c.image_id == image_id) & (table.c.status == before), {"status": after})
     renew(tx, image_id)
+    tx.update(table, (table.c.image_id == image_id) & (table.c.status == before), {"status": after})
 
 
 def set_location_metadata(tx: Tx, location: LocationRow, metadata: Mapping[str, Any]) -> None:
-    tx.update(table, table.c.number == location.number, {"metadata": dict(metadata)})
     renew(tx, location.image_id)
+    tx.update(table, table.c.number == location.number, {"metadata": dict(metadata)})
 
 
 def delete_location(tx: Tx, location: LocationRow) -> None:
-    tx.delete(table, table.c.number == location.number)
     renew(tx, location.image_id)
+    tx.delete(table, table.c.number == location.number)
 
 
 def delete_locations(tx: Tx, image_id: str, statuses: Sequence[str]) -> None:
-    tx.delete(table, (table.c.image_id == image_id) & table.c.status.in_(statuses))
     renew(tx, image_id)
+    tx.delete(table, (table.c.image_id == image_id) & table.c.status.in_(statuses))
 
 
 def delete_all_locations(tx: Tx, image_id: str) -> None:
-    tx.delete(table, table.c.image_id == image_id)
     renew(tx, image_id)
+    tx.delete(table, table.c.image_id == image_id)
 
 
 def needed_objects(tx: Tx, store: str) -> set[str]:
