@@ -42,7 +42,7 @@ def main() -> int:
             script = produce_migrations(context, metadata)
     assert script.upgrade_ops is not None
     code = render_python_code(script.upgrade_ops, render_as_batch=False)
-    number = len(schema.migrations()) + 1
+    number = int(schema.migrations()[-1].partition("_")[0]) + 1
     file = Path(__file__).parent / f"{number:04}_{sys.argv[1]}.py"
     file.write_text(TEMPLATE.format(what=sys.argv[1].replace("_", " ").capitalize(), code=_indented(code)))
     sys.stdout.write(f"{file}\n")
