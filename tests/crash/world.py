@@ -31,10 +31,10 @@ _WORDS = (
 )
 UNLIKE = {
     "revision", "revision_number", "generation", "observed_generation", "deleting_revision", "digest", "number", "id_number",
-    "boot_id", "hard_reboots", "reboots", "step", "log", "disks_made",
+    "boot_id", "hard_reboots", "reboots", "step", "log", "disks_made", "edition",
     "updated_at",
 }  # fmt: skip
-"""How often and when last something was looked at, tried or told: a run that was interrupted does so more often."""
+"""How often and when last something was looked at, tried, written or told: a run that was interrupted does so more often."""
 MEASURED = {("compute_host", column) for column in ("used", "last_seen", "agent_url")}
 """(table, column) that a host says of itself and its machine."""
 _SKIPPED_TABLES = {"core_lease", "core_migration", "core_note"}
