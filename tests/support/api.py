@@ -3,6 +3,7 @@
 The database is SQLite, or what PILEUS_TEST_DATABASE says: sqlite, postgresql.
 """
 
+import asyncio
 import atexit
 import os
 import shutil
@@ -10,6 +11,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from pileus.core.config import Settings
 from pileus.core.db import Database
@@ -36,3 +39,15 @@ def make_app(
         prepare(db)
     settings = Settings(state_dir=directory, mode="sim", **options)
     return App(services, db, watch, authenticate, threads=4, settings=settings)
+
+
+def ask(prefix: str, app: App, who: str, method: str, path: str, **more: Any) -> httpx.Response:
+    """One request of the persona `who`, to a path below the service's prefix."""
+
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app.asgi)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://cloud{prefix}") as client:
+            headers = {"X-Auth-Token": who} | more.pop("headers", {})
+            return await client.request(method, path, headers=headers, **more)
+
+    return asyncio.run(go())

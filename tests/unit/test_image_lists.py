@@ -1,11 +1,10 @@
 """Lists of images, whose JSON is kept from one list to the next."""
 
-import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from pileus.core import operator
@@ -13,25 +12,16 @@ from pileus.core.dispatch import App
 from pileus.services.image.api import api
 from pileus.services.image.api.shown import Kept
 from pileus.services.image.protections import protections
-from tests.support.api import make_app
+from tests.support.api import ask, make_app
 
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+call = partial(ask, "/image/v2")
 ADMIN = "project-admin"
 
 
 @pytest.fixture
 def app() -> App:
     return make_app([api])
-
-
-def call(app: App, who: str, method: str, path: str, **more: Any) -> httpx.Response:
-    async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app.asgi)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://cloud/image/v2") as client:
-            headers = {"X-Auth-Token": who} | more.pop("headers", {})
-            return await client.request(method, path, headers=headers, **more)
-
-    return asyncio.run(go())
 
 
 def made(app: App, **wish: Any) -> str:

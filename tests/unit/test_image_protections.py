@@ -1,9 +1,8 @@
 """Properties that the operator protects, and those that imports get."""
 
-import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -12,7 +11,7 @@ from pileus.core import operator
 from pileus.core.dispatch import App
 from pileus.services.image.api import api
 from pileus.services.image.protections import protections
-from tests.support.api import make_app
+from tests.support.api import ask, make_app
 from tests.support.personas import persona
 
 RULES = """
@@ -32,6 +31,7 @@ inject:
   properties: {imported: "yes"}
 """
 PATCH = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+call = partial(ask, "/image/v2")
 
 
 @pytest.fixture
@@ -47,16 +47,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def app(file: Path) -> App:
     return make_app([api])
-
-
-def call(app: App, who: str, method: str, path: str, **more: Any) -> httpx.Response:
-    async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app.asgi)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://cloud/image/v2") as client:
-            headers = {"X-Auth-Token": who} | more.pop("headers", {})
-            return await client.request(method, path, headers=headers, **more)
-
-    return asyncio.run(go())
 
 
 def change(app: App, who: str, image_id: str, *changes: dict[str, str]) -> httpx.Response:
