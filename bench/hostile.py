@@ -35,8 +35,7 @@ LOST = "127.0.0.66"
 """The address of clients whose packets are lost."""
 IMAGE = 32 << 20
 """Bytes of an image: more than the buffers of a connection take."""
-FEW = 58
-"""Open files: two for each of the 24 connections that SQLite's pool may keep, and a few."""
+FEW = 10
 SETTLE = 3.0
 """Seconds until hostile clients have come in force."""
 

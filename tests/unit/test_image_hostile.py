@@ -1,9 +1,7 @@
 """Whatever is sent to the image service, it answers; what can't be is refused, never a failure of ours."""
 
-import asyncio
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,10 +9,9 @@ from hypothesis import strategies as st
 from pileus.core.dispatch import App
 from pileus.services.image.api import api
 from pileus.services.image.types.images import SETTABLE
-from tests.support.api import make_app
+from tests.support.api import ask, make_app
 from tests.support.postgres import DATABASES, new_url
 
-TOKEN = {"X-Auth-Token": "project-admin"}
 IMAGE = "11111111-2222-4333-8444-555555555555"
 NAMES = (
     st.sampled_from([*sorted(SETTABLE), "id", "size", "locations", "os_glance_x", "x"])
@@ -39,13 +36,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def call(app: App, method: str, path: str, **more: Any) -> int:
-    async def go() -> int:
-        transport = httpx.ASGITransport(app=app.asgi)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://cloud") as client:
-            headers = TOKEN | more.pop("headers", {})
-            return (await client.request(method, "/image/v2" + path, headers=headers, **more)).status_code
-
-    return asyncio.run(go())
+    return ask("/image/v2", app, "project-admin", method, path, **more).status_code
 
 
 def encoded(value: Any) -> bytes:

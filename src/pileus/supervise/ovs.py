@@ -17,6 +17,7 @@ INTEGRATION_BRIDGE = "br-int"
 USERSPACE_DEVICE = "ovs-netdev"
 IN_BAND_OFF = "other-config:disable-in-band=true"
 SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
+Told = subprocess.CompletedProcess[str]
 PATIENCE = 10.0
 """Seconds that ovs-vswitchd may take to make what its database says."""
 
@@ -79,7 +80,7 @@ def _refuse_second_switch(state_dir: Path) -> None:
 
 def remove_datapath(state_dir: Path) -> None:
     """End ovs-vswitchd together with its datapath and the bridges' devices, which it leaves in place otherwise."""
-    command = ["ovs-appctl", "--timeout=5", "-t", str(run_dir(state_dir) / "ovs-vswitchd.ctl"), "exit", "--cleanup"]
+    command = _appctl(state_dir, "exit", "--cleanup")
     subprocess.run(command, capture_output=True)
 
 
@@ -125,12 +126,23 @@ def ensure_bridge(state_dir: Path, name: str, *settings: str) -> None:
 
 def _await_bridge(state_dir: Path, name: str) -> None:
     """ovs-vsctl waits for what it changes, and a switch that has just started may not have made what was there before."""
-    command = ["ovs-appctl", "--timeout=5", "-t", str(run_dir(state_dir) / "ovs-vswitchd.ctl"), "ofproto/list"]
-    deadline = time.monotonic() + PATIENCE
-    while name not in (run := subprocess.run(command, capture_output=True, text=True)).stdout.split():
-        if time.monotonic() > deadline:
-            raise OSError(f"ovs-vswitchd has not made the bridge {name} within {PATIENCE:g} s. {run.stderr.strip()}")
+    run = switch_told(state_dir, "ofproto/list", wanted=lambda run: name in run.stdout.split(), patience=PATIENCE)
+    if name not in run.stdout.split():
+        raise OSError(f"ovs-vswitchd has not made the bridge {name} within {PATIENCE:g} s. {run.stderr.strip()}")
+
+
+def switch_told(state_dir: Path, *command: str, wanted: Callable[[Told], bool], patience: float) -> Told:
+    """What ovs-vswitchd answers; it has no way to call back, so it is told again until that is what is wanted, or for
+    `patience` seconds."""
+    deadline = time.monotonic() + patience
+    whole = _appctl(state_dir, *command)
+    while not wanted(run := subprocess.run(whole, capture_output=True, text=True)) and time.monotonic() <= deadline:
         time.sleep(0.05)
+    return run
+
+
+def _appctl(state_dir: Path, *command: str) -> list[str]:
+    return ["ovs-appctl", "--timeout=5", "-t", str(run_dir(state_dir) / "ovs-vswitchd.ctl"), *command]
 
 
 def set_external_ids(state_dir: Path, settings: Mapping[str, str]) -> None:

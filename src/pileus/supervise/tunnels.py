@@ -10,7 +10,6 @@ A kernel with Open vSwitch carries tunnels itself.
 
 import json
 import subprocess
-import time
 from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
@@ -102,10 +101,7 @@ def _flows(state_dir: Path, card: _Card) -> None:
 
 def _route(state_dir: Path, destination: str, *gateway: str) -> None:
     """In Open vSwitch's own table, which goes before the kernel's for its packets."""
-    control = str(ovs.run_dir(state_dir) / "ovs-vswitchd.ctl")
-    command = ["ovs-appctl", "--timeout=5", "-t", control, "ovs/route/add", destination, TUNNEL_BRIDGE, *gateway]
-    deadline = time.monotonic() + _PATIENCE
-    while (run := subprocess.run(command, capture_output=True, text=True)).returncode:
-        if time.monotonic() > deadline:
-            raise OSError(f"{' '.join(command)} failed: {run.stderr.strip()}")
-        time.sleep(0.05)
+    command = ["ovs/route/add", destination, TUNNEL_BRIDGE, *gateway]
+    run = ovs.switch_told(state_dir, *command, wanted=lambda run: run.returncode == 0, patience=_PATIENCE)
+    if run.returncode:
+        raise OSError(f"{' '.join(run.args)} failed: {run.stderr.strip()}")
