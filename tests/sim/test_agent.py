@@ -118,6 +118,15 @@ class SlowEye:
         return seen
 
 
+def is_made(directory: Path) -> bool:
+    """Not while the agent is writing a file of that name."""
+    try:
+        directory.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
@@ -402,7 +411,7 @@ def test_a_full_disk_does_not_end_the_fetching_of_specs(bench: Bench) -> None:
     control, in_the_way = bench.control, bench.directory / "ledger.new"
     control.want(spec(id="a", generation=1))
     control.until(lambda: control.state("a") == ("running", 1))
-    in_the_way.mkdir()
+    until(lambda: is_made(in_the_way))
     control.want(spec(id="a", generation=1), spec(id="b", generation=1))
     control.until(lambda: "b" in control.guests and bool(control.guests["b"].fault))
     control.want(spec(id="b", generation=1))
