@@ -46,8 +46,12 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
     request_id: str = ""
     global_request_id: str | None = None
     version: Version = FIRST
-    allows: Callable[..., bool] = lambda *_: False
-    """allows(rule, target=None): whether the policy lets this caller do `rule`; set by dispatch."""
+    judge: Callable[[str, Caller, Mapping[str, Any] | None], bool] = lambda *_: False
+    """The policy of the service that is asked, set by dispatch."""
+
+    def allows(self, rule: str, target: Mapping[str, Any] | None = None) -> bool:
+        """Whether the policy lets this caller do `rule` (to what is its own, where no target is given)."""
+        return self.judge(rule, self, target)
 
     @cached_property
     def credentials(self) -> Mapping[str, Any]:
@@ -87,17 +91,10 @@ class Caller(msgspec.Struct, dict=True, kw_only=True):
     def is_admin(self) -> bool:
         return "admin" in self.roles
 
-    def at(
-        self, request_id: str, global_request_id: str | None, version: Version, allows: Callable[..., bool]
-    ) -> Caller:
+    def at(self, request_id: str, global_request_id: str | None, version: Version) -> Caller:
         """This caller in one request."""
         here = copy.copy(self)
-        here.request_id, here.global_request_id, here.version, here.allows = (
-            request_id,
-            global_request_id,
-            version,
-            allows,
-        )
+        here.request_id, here.global_request_id, here.version = request_id, global_request_id, version
         return here
 
 

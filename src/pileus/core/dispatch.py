@@ -35,19 +35,30 @@ _ELSEWHERE = Service("pileus", "", errors.plain_shape)
 """Answers for paths that belong to no service."""
 
 
+class Receive:
+    """A request's body as it arrives. Of its own: a request that refers to itself is garbage for the collector alone."""
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self.cut_off = False
+
+    async def __call__(self) -> Any:
+        found = await self._receive()
+        if found["type"] == "http.disconnect":
+            self.cut_off = True
+        return found
+
+
 class HttpRequest(falcon.asgi.Request):
     """Falcon's request, which knows whether its client went away before the end of the body."""
 
     def __init__(self, scope: Any, receive: Any, first_event: Any = None, options: Any = None) -> None:
-        self.cut_off = False
+        self._watched = Receive(receive)
+        super().__init__(scope, self._watched, first_event=first_event, options=options)
 
-        async def watched() -> Any:
-            found = await receive()
-            if found["type"] == "http.disconnect":
-                self.cut_off = True
-            return found
-
-        super().__init__(scope, watched, first_event=first_event, options=options)
+    @property
+    def cut_off(self) -> bool:
+        return self._watched.cut_off
 
 
 class Resource:
@@ -153,11 +164,7 @@ class App:
         try:
             await self._try(service, by_method, req, parameters, answer)
         except Exception as error:
-            problem = _problem_of(error, req, answer.request_id)
-            answer.payload, answer.kind = service.shape(problem, answer.request_id, answer.version)
-            answer.status, answer.headers = problem.status, problem.headers
-            if problem.status == 401 and service.www_authenticate:
-                answer.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
+            answer.refuse(service, _problem_of(error, req, answer.request_id), req)
         _send(service, req, resp, answer)
         # after the answer has gone: nobody waits for a line in the log
         asyncio.get_running_loop().call_soon(_note, service, req, answer, time.perf_counter() - began)
@@ -237,6 +244,12 @@ class Answer:
         self.payload: Any = None
         self.kind = errors.JSON
 
+    def refuse(self, service: Service, problem: Problem, req: falcon.asgi.Request) -> None:
+        self.payload, self.kind = service.shape(problem, self.request_id, self.version)
+        self.status, self.headers = problem.status, problem.headers
+        if problem.status == 401 and service.www_authenticate:
+            self.headers["WWW-Authenticate"] = f"Keystone uri='{req.prefix}/identity'"
+
 
 def _problem_of(error: Exception, req: falcon.asgi.Request, request_id: str) -> Problem:
     """What the caller is told of it; what is not the caller's doing is logged."""
@@ -298,6 +311,11 @@ def _note(service: Service, req: falcon.asgi.Request, answer: Answer, seconds: f
             status=answer.status,
             ms=round(seconds * 1000, 1),
         )
+
+
+def _anything(*_: object) -> bool:
+    """What a service without a policy allows."""
+    return True
 
 
 def _ends_in_slash(prefix: str, path: str) -> bool:
@@ -460,11 +478,8 @@ class Exchange:
                 caller = Caller(user_id="")
         inbound = headers.get("x-openstack-request-id")
         known = inbound if inbound and inbound.startswith("req-") and len(inbound) == 40 else None
-
-        def allows(rule: str, target: Mapping[str, Any] | None = None) -> bool:
-            return policy is None or policy.allows(rule, here, target)
-
-        here = caller.at(self.request.request_id, known, self.version, allows)
+        here = caller.at(self.request.request_id, known, self.version)
+        here.judge = policy.allows if policy is not None else _anything
         return here
 
     def _within_access_rules(self, caller: Caller) -> None:

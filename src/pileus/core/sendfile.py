@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
@@ -38,8 +39,11 @@ Send = Callable[[FilePart], Awaitable[None]]
 
 def offered(cycle: Any) -> Send:
     """For one request and response of uvicorn's (RequestResponseCycle), over TCP without TLS."""
+    weak = weakref.ref(cycle)  # which holds its scope, and so this: only the collector would find them
 
     async def send(part: FilePart) -> None:
+        cycle = weak()
+        assert cycle is not None, "it lives as long as its request is answered"
         if cycle.disconnected:
             part.file.close()
             return
