@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from pileus.core import metrics
-from pileus.core.db import Database, Id, Time, Tx, metadata
+from pileus.core.db import Database, Id, Time, Tx, among, metadata
 from pileus.core.watch import Watch
 
 log = structlog.get_logger("pileus.reconcile")
@@ -32,6 +32,13 @@ leases = sa.Table(
     sa.Column("owner", sa.String(255), nullable=False),
     sa.Column("expires_at", Time, nullable=False),
 )
+_KEEP = (
+    leases.update()
+    .where(among(leases.c.name), leases.c.owner == sa.bindparam("me"))
+    .values(expires_at=sa.bindparam("until"))
+    .returning(leases.c.name)
+)
+_HELD = sa.select(leases.c.name).where(leases.c.expires_at >= sa.bindparam("at"))
 LEASE = timedelta(seconds=3)
 _TRIES = 3
 """After so many failures in a row a controller leaves the work, for two leases' time: another may reach what it does not."""
@@ -101,8 +108,7 @@ class Controller:
             began = time.monotonic()
             try:
                 with self._db.write() as tx:
-                    at = tx.database_time()
-                    held = {name for name, work in self._work.items() if not work.is_left and self._hold(tx, name, at)}
+                    held = self._hold(tx, [name for name, work in self._work.items() if not work.is_left])
             except DBAPIError as error:
                 log.warning("leases could not be renewed", reason=str(error.orig).strip())
                 held = set()
@@ -112,11 +118,17 @@ class Controller:
                     work.wake.set()
             self._stop.wait(LEASE.total_seconds() / 3)
 
-    def _hold(self, tx: Tx, name: str, at: datetime) -> bool:
-        """Take or keep the lease; False where another owner holds it."""
+    def _hold(self, tx: Tx, names: Sequence[str]) -> set[str]:
+        """Keep leases, and take those that are free; what other owners hold is left out."""
+        at = tx.database_time()
+        kept = {name for (name,) in tx.execute(_KEEP, {"ids": names, "me": self.owner, "until": at + LEASE})}
+        held = kept | {name for (name,) in tx.execute(_HELD, {"at": at})}
+        return kept | {name for name in names if name not in held and self._take(tx, name, at)}
+
+    def _take(self, tx: Tx, name: str, at: datetime) -> bool:
         values = {"owner": self.owner, "expires_at": at + LEASE}
-        mine = (leases.c.name == name) & ((leases.c.owner == self.owner) | (leases.c.expires_at < at))
-        return tx.update(leases, mine, values) > 0 or tx.insert_new(leases, {"name": name, **values})
+        ended = (leases.c.name == name) & (leases.c.expires_at < at)
+        return tx.update(leases, ended, values) > 0 or tx.insert_new(leases, {"name": name, **values})
 
     def _loop(self, work: _Work) -> None:
         reconciler = work.reconciler
