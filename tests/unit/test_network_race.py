@@ -43,13 +43,13 @@ def test_no_address_is_given_twice(db: Database) -> None:
     with db.write() as tx:
         network_id = make_network(tx, "10.0.0.0/27")
 
-    def take(_: int) -> str | None:
+    def take(number: int) -> str | None:
         with db.write() as tx:
             try:
-                port = rules.create_port(tx, CALLER, rules.PortWish(network_id=network_id))
+                rules.create_port(tx, CALLER, rules.PortWish(network_id=network_id, device_id=f"s{number}"))
             except Conflict as full:
                 return full.code
-            (detail,) = rules.details(tx, [port])
+            (detail,) = rules.ports_of_devices(tx, [f"s{number}"])[f"s{number}"]
             return detail.fixed_ips[0].ip_address
 
     with ThreadPoolExecutor(8) as pool:

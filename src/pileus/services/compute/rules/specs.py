@@ -73,9 +73,8 @@ def _is(peer: Peer, row: HostSpecRow) -> bool:
     return peer.role == "host" and peer.name == row.host and peer.key_hash == row.key_hash
 
 
-def _host_spec(tx: Tx, row: HostSpecRow) -> HostSpec:
-    """All that the host should be."""
-    everything = server_store.servers_on_host(tx, row.host)
+def _host_spec(tx: Tx, row: HostSpecRow, everything: Sequence[ServerRow]) -> HostSpec:
+    """All that the host should be, which has these servers."""
     servers = [server for server in everything if server.task_state != states.DELETING]
     leaving = {each.id: each.action.request_id for each in everything if each not in servers and each.action}
     ports = interfaces.ports_of_servers(tx, servers)
@@ -93,16 +92,19 @@ def newer_spec(db: Database, host: str, request: Request, seen: int) -> HostSpec
 
     Raises Unauthorized or Forbidden: the host may have been removed while it waited.
     """
-    with db.read() as tx:
-        row = known_host(tx, host, request)
-        spec = _host_spec(tx, row)
-    digest = _digest(spec)
-    if digest == row.digest:
-        return spec if seen != row.revision else None
-    with db.write() as tx:
-        revision = store.next_revision(tx, row, digest)
-        server_store.mark_published(tx, [guest.id for guest in spec.guests])
-    return msgspec.structs.replace(spec, revision=revision)
+    while True:
+        with db.write() as tx:
+            row = known_host(tx, host, request)
+            servers = server_store.servers_on_host(tx, host)
+            spec = _host_spec(tx, row, servers)
+            digest = _digest(spec)
+            if digest == row.digest:
+                return spec if seen != row.revision else None
+            revision = store.next_revision(tx, row, digest)
+            if revision is not None:
+                told = {guest.id for guest in spec.guests}
+                server_store.mark_published(tx, [each.id for each in servers if each.id in told and not each.published])
+                return msgspec.structs.replace(spec, revision=revision)
 
 
 def _digest(spec: HostSpec) -> str:

@@ -70,12 +70,13 @@ def forget_joined(tx: Tx, host: str) -> None:
 
 _COUNT_ON = (
     host_specs.update()
-    .where(host_specs.c.host == sa.bindparam("name"))
+    .where(host_specs.c.host == sa.bindparam("name"), host_specs.c.revision == sa.bindparam("last"))
     .values(revision=host_specs.c.revision + 1, digest=sa.bindparam("new"))
     .returning(host_specs.c.revision)
 )
 
 
-def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int:
-    """Count one more spec; what it was built from may be older than this transaction, then the next look sees that."""
-    return int(tx.execute(_COUNT_ON, {"name": row.host, "new": digest}).scalar_one())
+def next_revision(tx: Tx, row: HostSpecRow, digest: str) -> int | None:
+    """Count one more spec; None, and nothing done, where somebody else has since the row was read."""
+    found: int | None = tx.execute(_COUNT_ON, {"name": row.host, "last": row.revision, "new": digest}).scalar()
+    return found

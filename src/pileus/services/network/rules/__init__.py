@@ -3,7 +3,6 @@
 from pileus.services.network.rules.bindings import (
     bare_ports_of_devices,
     bind_port,
-    details,
     floating_ip_at,
     port_of,
     port_wired,
@@ -50,7 +49,6 @@ __all__ = [
     "create_port",
     "default_networks",
     "delete_port",
-    "details",
     "floating_ip_at",
     "forget_host",
     "metadata_ports",

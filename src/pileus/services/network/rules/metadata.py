@@ -56,24 +56,18 @@ def drop(tx: Tx, port: PortRow) -> None:
 
 def metadata_ports(tx: Tx, guests: Sequence[PortDetail]) -> list[MetadataPort]:
     """Per network with DHCP that has one of these guests' ports."""
-    ports = port_store.metadata_ports(tx, sorted({guest.network.id for guest in guests}))
-    fixed = address_store.of_ports(tx, [port.id for port in ports])
-    subnets = {one.subnet.id: one.subnet for guest in guests for one in guest.fixed_ips}
-    rest = {row.subnet_id for rows in fixed.values() for row in rows} - subnets.keys()
-    subnets |= common.rows_by_id(tx, tables.subnets, SubnetRow, rest)
-    prefixes = {subnet.id: subnet.cidr.split("/")[1] for subnet in subnets.values()}
     by_network: dict[str, dict[str, str]] = defaultdict(dict)
     for guest in guests:
         by_network[guest.network.id].update({one.ip_address: guest.port.device_id for one in guest.fixed_ips})
     return [
         MetadataPort(
-            network_id=port.network_id,
-            port_id=port.id,
-            mac=port.mac_address,
-            addresses=tuple(f"{row.ip_address}/{prefixes[row.subnet_id]}" for row in fixed[port.id]),
-            guests=by_network[port.network_id],
+            network_id=network_id,
+            port_id=port_id,
+            mac=mac,
+            addresses=tuple(f"{address}/{cidr.split('/')[1]}" for address, cidr in held),
+            guests=by_network[network_id],
         )
-        for port in ports
+        for (network_id, port_id, mac), held in port_store.metadata_ports(tx, list(by_network)).items()
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
-from pileus.core.db import Tx, matches
+from pileus.core.db import Tx, among, matches
 from pileus.services.network.store.common import shared_to
 from pileus.services.network.tables import address_scopes, networks, ports, rbac_policies, subnetpools, subnets
-from pileus.services.network.types.rows import NetworkRow
+from pileus.services.network.types.rows import NetworkRow, SubnetRow
 
 
 def usable_by(project_id: str | None) -> sa.ColumnElement[bool]:
@@ -29,6 +29,26 @@ def usable(tx: Tx, project_id: str) -> list[NetworkRow]:
 
 def seen(tx: Tx, network_id: str, project_id: str | None) -> NetworkRow | None:
     return tx.row(NetworkRow, sa.select(networks).where(networks.c.id == network_id, seen_by(project_id)))
+
+
+_WITH_SUBNETS = (
+    sa.select(networks, subnets)
+    .outerjoin(subnets, subnets.c.network_id == networks.c.id)
+    .where(among(networks.c.id))
+    .order_by(subnets.c.created_at, subnets.c.id)
+)
+_WIDTH = len(networks.c)
+
+
+def with_subnets(tx: Tx, ids: Collection[str]) -> tuple[dict[str, NetworkRow], dict[str, SubnetRow]]:
+    """Networks, and all the subnets that they have in the order of their making, both by id."""
+    found: dict[str, NetworkRow] = {}
+    parts: dict[str, SubnetRow] = {}
+    for row in tx.tuples(_WITH_SUBNETS, {"ids": ids}) if ids else ():
+        found[row[0]] = NetworkRow(*row[:_WIDTH])
+        if row[_WIDTH] is not None:
+            parts[row[_WIDTH]] = SubnetRow(*row[_WIDTH:])
+    return found, parts
 
 
 def largest_mtu_of(tx: Tx, kind: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
@@ -13,8 +13,10 @@ from pileus.services.network.tables import (
     networks,
     port_security_groups,
     ports,
+    security_groups,
+    subnets,
 )
-from pileus.services.network.types.rows import FloatingIpRow, PortRow
+from pileus.services.network.types.rows import FloatingIpRow, PortRow, SecurityGroupRow
 
 
 def seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
@@ -52,6 +54,27 @@ def of_devices(tx: Tx, device_ids: Sequence[str]) -> list[PortRow]:
     return tx.rows(PortRow, _OF_DEVICES, {"ids": device_ids})
 
 
+_ADDRESSED = (
+    sa.select(ports, fixed_ips.c.subnet_id, fixed_ips.c.ip_address)
+    .outerjoin(fixed_ips, fixed_ips.c.port_id == ports.c.id)
+    .where(among(ports.c.device_id))
+    .order_by(ports.c.created_at, ports.c.id, fixed_ips.c.packed)
+)
+_WIDTH = len(ports.c)
+
+
+def addressed_of_devices(tx: Tx, device_ids: Sequence[str]) -> list[tuple[PortRow, list[tuple[str, str]]]]:
+    """Ports with (subnet id, address) of each of their fixed IPs, IPv4 first."""
+    found: dict[str, tuple[PortRow, list[tuple[str, str]]]] = {}
+    for row in tx.tuples(_ADDRESSED, {"ids": device_ids}) if device_ids else ():
+        if row[0] not in found:
+            found[row[0]] = (PortRow(*row[:_WIDTH]), [])
+        subnet_id, address = row[_WIDTH:]
+        if subnet_id is not None:
+            found[row[0]][1].append((subnet_id, address))
+    return list(found.values())
+
+
 def on_subnet(tx: Tx, subnet_id: str, owner: str) -> list[PortRow]:
     """Ports of a device owner that have an address of a subnet."""
     statement = (
@@ -68,16 +91,22 @@ def metadata_port(tx: Tx, network_id: str) -> PortRow | None:
 
 
 _METADATA = (
-    sa.select(ports)
+    sa.select(ports.c.network_id, ports.c.id, ports.c.mac_address, fixed_ips.c.ip_address, subnets.c.cidr)
+    .outerjoin(fixed_ips, fixed_ips.c.port_id == ports.c.id)
+    .outerjoin(subnets, subnets.c.id == fixed_ips.c.subnet_id)
     .where(among(ports.c.network_id), ports.c.device_owner == "network:distributed")
-    .order_by(ports.c.id)
+    .order_by(ports.c.id, fixed_ips.c.packed)
 )
 
 
-def metadata_ports(tx: Tx, network_ids: Sequence[str]) -> list[PortRow]:
-    if not network_ids:
-        return []
-    return tx.rows(PortRow, _METADATA, {"ids": network_ids})
+def metadata_ports(tx: Tx, network_ids: Collection[str]) -> dict[tuple[str, str, str], list[tuple[str, str]]]:
+    """(network id, port id, MAC) -> (address, CIDR of its subnet) of each of its addresses."""
+    found: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for network_id, port_id, mac, address, cidr in tx.tuples(_METADATA, {"ids": network_ids}) if network_ids else ():
+        held = found.setdefault((network_id, port_id, mac), [])
+        if address is not None:
+            held.append((address, cidr))
+    return found
 
 
 _GROUP_IDS = (
@@ -85,6 +114,22 @@ _GROUP_IDS = (
     .where(among(port_security_groups.c.port_id))
     .order_by(port_security_groups.c.security_group_id)
 )
+
+
+_GROUPS = (
+    sa.select(port_security_groups.c.port_id, security_groups)
+    .join(security_groups, security_groups.c.id == port_security_groups.c.security_group_id)
+    .where(among(port_security_groups.c.port_id))
+    .order_by(security_groups.c.id)
+)
+
+
+def groups(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[SecurityGroupRow]]:
+    """Each port's security groups."""
+    found: dict[str, list[SecurityGroupRow]] = {port_id: [] for port_id in port_ids}
+    for port_id, *group in tx.tuples(_GROUPS, {"ids": port_ids}) if port_ids else ():
+        found[port_id].append(SecurityGroupRow(*group))
+    return found
 
 
 def group_ids(tx: Tx, port_ids: Sequence[str]) -> dict[str, list[str]]:
