@@ -31,7 +31,7 @@ class Plane:
         sa.event.listen(db.engine, "before_cursor_execute", self._count)
 
     def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
-        self.reads += "FROM compute_server" in statement
+        self.reads += "JOIN compute_server" in statement
         self.known += "FROM compute_host_spec" in statement
 
     async def ask(self, seen: int, wait: float = 0.0) -> tuple[int, int]:

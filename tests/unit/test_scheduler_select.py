@@ -217,15 +217,15 @@ def test_a_heartbeat_is_written_down_now_and_then(tx: Tx) -> None:
     register(tx, "a")
     first = hosts.host_of(tx, "a")
     tx.now += timedelta(seconds=10)
-    hosts.heartbeat(tx, "a")
+    hosts.heartbeat(tx, hosts.host_of(tx, "a"))
     assert hosts.host_of(tx, "a") == first
-    hosts.heartbeat(tx, "a", {"vcpus": 1}, ["disk is full"])
+    hosts.heartbeat(tx, hosts.host_of(tx, "a"), {"vcpus": 1}, ["disk is full"])
     assert hosts.host_of(tx, "a").problems == ["disk is full"]
     tx.now += timedelta(seconds=50)
     assert hosts.is_up(hosts.host_of(tx, "a"), tx.now)
     tx.now += timedelta(seconds=20)
     assert not hosts.is_up(hosts.host_of(tx, "a"), tx.now)
-    hosts.heartbeat(tx, "a")
+    hosts.heartbeat(tx, hosts.host_of(tx, "a"))
     assert hosts.is_up(hosts.host_of(tx, "a"), tx.now)
 
 

@@ -30,6 +30,7 @@ from pileus.services.compute.rules.alive import Alive
 from pileus.services.compute.rules.known import Known
 from pileus.services.compute.rules.looks import Looks
 from pileus.services.compute.store.host_spec import HostSpecRow
+from pileus.services.compute.store.hosts import HostRow
 from pileus.services.image import rules as image
 from pileus.services.image import send, stores
 from pileus.services.network import rules as network
@@ -87,11 +88,11 @@ def register(tx: Tx, settings: Settings, known: HostSpecRow, body: HostFacts) ->
     hosts.register(tx, body, settings)
 
 
-@api.post("/hosts/{host}/status", public=True, load=specs.known_host, success=204, max_body=1 << 26)
-def report(tx: Tx, known: HostSpecRow, body: HostStatus) -> None:
+@api.post("/hosts/{host}/status", public=True, load=specs.reporting_host, success=204, max_body=1 << 26)
+def report(tx: Tx, known: HostRow, body: HostStatus) -> None:
     """A host says what its guests are; without any it is a heartbeat."""
-    _same(known.host, body.host)
-    hosts.heartbeat(tx, known.host, body.used, body.problems)
+    _same(known.name, body.host)
+    hosts.heartbeat(tx, known, body.used, body.problems)
     reports.observe(tx, body)
 
 

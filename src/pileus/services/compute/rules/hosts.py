@@ -75,9 +75,10 @@ def _new_ids() -> dict[str, str]:
     return {"id": new_id(), "service_id": new_id()}
 
 
-def heartbeat(tx: Tx, name: str, used: Mapping[str, int] | None = None, problems: Sequence[str] | None = None) -> None:
+def heartbeat(
+    tx: Tx, row: HostRow, used: Mapping[str, int] | None = None, problems: Sequence[str] | None = None
+) -> None:
     """The host has said that it lives. Most heartbeats write nothing."""
-    row = host_of(tx, name)
     changed: dict[str, Any] = {}
     if tx.now - row.last_seen >= SEEN_EVERY:
         changed["last_seen"] = tx.now
@@ -86,8 +87,8 @@ def heartbeat(tx: Tx, name: str, used: Mapping[str, int] | None = None, problems
     if problems is not None and list(problems) != row.problems:
         changed["problems"] = list(problems)
     if changed:
-        store.update(tx, name, {"last_seen": tx.now, **changed})
-        network.see_host(tx, name, row.address, row.version)
+        store.update(tx, row.name, {"last_seen": tx.now, **changed})
+        network.see_host(tx, row.name, row.address, row.version)
 
 
 def is_up(row: HostRow, at: datetime) -> bool:
@@ -95,7 +96,10 @@ def is_up(row: HostRow, at: datetime) -> bool:
 
 
 def host_of(tx: Tx, name: str) -> HostRow:
-    row = store.host_of_name(tx, name)
+    return there(store.host_of_name(tx, name), name)
+
+
+def there(row: HostRow | None, name: str) -> HostRow:
     if row is None:
         raise NotFound(f"Compute host {name} could not be found.")
     return row

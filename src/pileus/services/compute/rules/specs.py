@@ -15,10 +15,11 @@ from pileus.core.http import Request
 from pileus.core.tls import Peer
 from pileus.node.desired import GuestSpec, HostSpec, Nic, RootDisk, proof
 from pileus.services.compute import states
-from pileus.services.compute.rules import documents, interfaces
+from pileus.services.compute.rules import documents, hosts, interfaces
 from pileus.services.compute.store import host_spec as store
 from pileus.services.compute.store import servers as server_store
 from pileus.services.compute.store.host_spec import HostSpecRow
+from pileus.services.compute.store.hosts import HostRow
 from pileus.services.compute.store.servers import ServerRow
 from pileus.services.network import rules as network
 
@@ -41,6 +42,13 @@ def hosts_let_in(tx: Tx) -> set[str]:
 def known_host(tx: Tx, host: str, request: Request) -> HostSpecRow:
     """The host that asks, by its certificate or by its token. Raises Unauthorized or Forbidden."""
     return checked(store.host_spec_row(tx, host), host, request)
+
+
+def reporting_host(tx: Tx, host: str, request: Request) -> HostRow:
+    """The host that asks, as it has registered. Raises as `known_host` does, and NotFound."""
+    known, registered = store.with_host(tx, host)
+    checked(known, host, request)
+    return hosts.there(registered, host)
 
 
 def checked(row: HostSpecRow | None, host: str, request: Request) -> HostSpecRow:
@@ -94,8 +102,8 @@ def newer_spec(db: Database, host: str, request: Request, seen: int) -> HostSpec
     """
     while True:
         with db.write() as tx:
-            row = known_host(tx, host, request)
-            servers = server_store.servers_on_host(tx, host)
+            known, servers = server_store.of_host_spec(tx, host)
+            row = checked(known, host, request)
             spec = _host_spec(tx, row, servers)
             digest = _digest(spec)
             if digest == row.digest:

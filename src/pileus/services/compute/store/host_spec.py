@@ -8,10 +8,14 @@ import msgspec
 import sqlalchemy as sa
 
 from pileus.core.db import Tx, among
+from pileus.services.compute.store.hosts import HostRow
 from pileus.services.compute.tables.host_spec import host_specs
+from pileus.services.compute.tables.hosts import hosts as hosts_table
 
 
 class HostSpecRow(msgspec.Struct):
+    """The fields are the table's columns, in their order."""
+
     host: str
     token_hash: str
     revision: int
@@ -19,11 +23,28 @@ class HostSpecRow(msgspec.Struct):
     key_hash: str | None = None
 
 
+WIDTH = len(HostSpecRow.__struct_fields__)
+
 _OF_HOST = sa.select(host_specs).where(host_specs.c.host == sa.bindparam("name"))
 
 
 def host_spec_row(tx: Tx, host: str) -> HostSpecRow | None:
     return tx.row(HostSpecRow, _OF_HOST, {"name": host})
+
+
+_REPORTING = (
+    sa.select(host_specs, hosts_table)
+    .outerjoin(hosts_table, hosts_table.c.name == host_specs.c.host)
+    .where(host_specs.c.host == sa.bindparam("name"))
+)
+
+
+def with_host(tx: Tx, host: str) -> tuple[HostSpecRow | None, HostRow | None]:
+    """One that is let in, and what it has registered as."""
+    for row in tx.tuples(_REPORTING, {"name": host}):
+        registered = HostRow(*row[WIDTH:]) if row[WIDTH] is not None else None
+        return HostSpecRow(*row[:WIDTH]), registered
+    return None, None
 
 
 _OF_HOSTS = sa.select(host_specs).where(among(host_specs.c.host))

@@ -14,6 +14,8 @@ from pileus.services.compute.tables.hosts import hosts
 
 
 class HostRow(msgspec.Struct):
+    """The fields are the table's columns, in their order."""
+
     number: int
     id: str
     service_id: str

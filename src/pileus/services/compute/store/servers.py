@@ -14,6 +14,8 @@ from pileus.core.db import Tx, among, is_away
 from pileus.core.errors import BadRequest
 from pileus.core.paging import Page, Sort, paged
 from pileus.services.compute import states
+from pileus.services.compute.store.host_spec import WIDTH, HostSpecRow
+from pileus.services.compute.tables.host_spec import host_specs
 from pileus.services.compute.tables.servers import servers
 
 
@@ -210,6 +212,22 @@ _CONCERNED = sa.select(servers).where(
     among(servers.c.id) | (servers.c.deleting_revision.is_not(None) & (servers.c.host == sa.bindparam("name"))), LIVING
 )
 _LOCKED_CONCERNED = _CONCERNED.with_for_update()
+
+
+_TOLD = (
+    sa.select(host_specs, servers)
+    .outerjoin(servers, (servers.c.host == host_specs.c.host) & LIVING)
+    .where(host_specs.c.host == sa.bindparam("name"))
+    .order_by(servers.c.number)
+)
+_NAMES = tuple(servers.c.keys())
+
+
+def of_host_spec(tx: Tx, host: str) -> tuple[HostSpecRow | None, list[ServerRow]]:
+    """One that is let in, and the servers that are on it."""
+    rows = tx.tuples(_TOLD, {"name": host})
+    known = HostSpecRow(*rows[0][:WIDTH]) if rows else None
+    return known, [_row(row[WIDTH:], _NAMES) for row in rows if row[WIDTH] is not None]
 
 
 def servers_on_host(tx: Tx, host: str) -> list[ServerRow]:

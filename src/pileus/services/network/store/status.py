@@ -25,15 +25,18 @@ _owned = sa.or_(*(t.ports.c.device_owner == owner for owner in ROUTER_OWNERS + H
 _routers = t.routers.c.status != "ACTIVE"
 _ports = (t.ports.c.status != "ACTIVE") & t.ports.c.admin_state_up & _owned
 _floating_ips = (t.floating_ips.c.status != "ACTIVE") & t.floating_ips.c.router_id.is_not(None)
-_WAITING = {
-    "routers": sa.select(t.routers.c.id).where(_routers),
-    "ports": sa.select(t.ports.c.id).where(_ports),
-    "floating_ips": sa.select(t.floating_ips.c.id).where(_floating_ips),
-}
+_WAITING = sa.union_all(
+    sa.select(sa.literal("routers").label("what"), t.routers.c.id).where(_routers),
+    sa.select(sa.literal("ports"), t.ports.c.id).where(_ports),
+    sa.select(sa.literal("floating_ips"), t.floating_ips.c.id).where(_floating_ips),
+)
 
 
 def waiting(tx: Tx) -> Waiting:
-    return Waiting(**{name: [row[0] for row in tx.tuples(statement, {})] for name, statement in _WAITING.items()})
+    found: dict[str, list[str]] = {"routers": [], "ports": [], "floating_ips": []}
+    for what, row_id in tx.execute(_WAITING, {}):
+        found[what].append(row_id)
+    return Waiting(**found)
 
 
 def activate(tx: Tx, waiting: Waiting) -> None:
