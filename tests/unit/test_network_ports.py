@@ -9,7 +9,7 @@ from pileus.core.context import Caller
 from pileus.core.db import Database, Tx
 from pileus.core.errors import Conflict, NotFound
 from pileus.services.network import rules
-from pileus.services.network.rules import networks, security_groups, subnets
+from pileus.services.network.rules import networks, quotas, security_groups, subnets
 from pileus.services.network.types.networks import NetworkCreate, NetworkUpdate
 from pileus.services.network.types.rows import NetworkRow
 from pileus.services.network.types.security_groups import SecurityGroupUpdate
@@ -76,6 +76,17 @@ def test_a_deleted_port_gives_its_address_back(tx: Tx) -> None:
         rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
     rules.delete_port(tx, CALLER, port.id)
     rules.delete_port(tx, CALLER, port.id)
+    rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
+
+
+def test_ports_made_together_stop_at_the_limit(tx: Tx) -> None:
+    network = make_network(tx)
+    quotas.update(tx, "p1", {"port": quotas.used(tx, "p1", "port") + 3}, check_limit=False)
+    for _ in range(3):
+        rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
+    with pytest.raises(Conflict, match="Quota exceeded"):
+        rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
+    quotas.update(tx, "p1", {"port": -1}, check_limit=False)
     rules.create_port(tx, CALLER, rules.PortWish(network_id=network.id))
 
 

@@ -82,7 +82,7 @@ def _check(tx: Tx, caller: Caller, entry: NetworkWish, count: int) -> None:
     if entry.fixed_ip is not UNSET and count > 1:
         raise BadRequest(f"fixed_ip {entry.fixed_ip} can be given to one server only, and {count} are asked for.")
     try:
-        found = network.network_for_ports(tx, caller, entry.uuid)
+        found, _ = network.network_for_ports(tx, caller, entry.uuid)
     except NotFound:
         raise BadRequest(f"Network {entry.uuid} could not be found.") from None
     if found.external and not caller.allows(EXTERNAL):

@@ -25,8 +25,12 @@ def visible(tx: Tx, caller: Caller, collection: Collection[R], row_id: str, titl
     seen = None if sees_all(caller) else collection.seen_by(caller.project_id)
     found = common.find_seen(tx, collection.table, collection.row, row_id[:64], seen)
     if found is None:
-        raise NotFound(f"{title} {row_id[:64]} could not be found.", code=f"{title}NotFound")
+        raise not_found(title, row_id)
     return found
+
+
+def not_found(title: str, row_id: str) -> NotFound:
+    return NotFound(f"{title} {row_id[:64]} could not be found.", code=f"{title}NotFound")
 
 
 def owner(caller: Caller, project_id: str | Unset, tenant_id: str | Unset) -> str:

@@ -18,12 +18,14 @@ from pileus.services.network.types.rows import PortRow, SubnetRow
 MAX_FIXED_IPS = 50
 
 
-def allocate(tx: Tx, port: PortRow, wanted: Sequence[FixedIpWish] | Unset | None) -> None:
-    """Take the addresses that a new port asks for, or one of each IP version.
+def allocate(
+    tx: Tx, port: PortRow, on_network: Sequence[SubnetRow], wanted: Sequence[FixedIpWish] | Unset | None
+) -> None:
+    """Take the addresses that a new port asks for, or one of each IP version, of its network's subnets.
 
     Raises BadRequest for an address that doesn't fit, NotFound for a subnet, Conflict for a taken address or a full subnet.
     """
-    subnets = [s for s in subnet_store.of_networks(tx, [port.network_id]) if _serves(s, port)]
+    subnets = [s for s in on_network if _serves(s, port)]
     if wanted is UNSET:
         for version in (4, 6):
             _take_of_any(tx, port, [s for s in subnets if s.ip_version == version and not is_automatic(s)])

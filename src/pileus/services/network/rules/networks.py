@@ -18,7 +18,7 @@ from pileus.services.network.store import routers as router_store
 from pileus.services.network.store import subnets as subnet_store
 from pileus.services.network.types.common import given
 from pileus.services.network.types.networks import NetworkCreate, NetworkUpdate
-from pileus.services.network.types.rows import NetworkRow
+from pileus.services.network.types.rows import NetworkRow, SubnetRow
 
 UNDERLAY_MTU = 1500
 GENEVE_OVERHEAD = {4: 58, 6: 78}
@@ -34,13 +34,16 @@ def visible_network(tx: Tx, caller: Caller, network_id: str) -> NetworkRow:
     return access.visible(tx, caller, nouns.NETWORKS, network_id, "Network")
 
 
-def network_for_ports(tx: Tx, caller: Caller, network_id: str) -> NetworkRow:
-    """`visible_network`, read once for all the ports that a request makes on it."""
+def network_for_ports(tx: Tx, caller: Caller, network_id: str) -> tuple[NetworkRow, list[SubnetRow]]:
+    """`visible_network` and its subnets, read once for all the ports that a request makes on it."""
     key = ("network for ports", network_id, caller.user_id, caller.project_id)
     if key not in tx.memo:
-        tx.memo[key] = visible_network(tx, caller, network_id)
-    found: NetworkRow = tx.memo[key]
-    return found
+        found, parts = store.with_subnets(tx, [network_id[:64]], caller.project_id, access.sees_all(caller))
+        if not found:
+            raise access.not_found("Network", network_id)
+        tx.memo[key] = next(iter(found.values())), list(parts.values())
+    network, subnets = tx.memo[key]
+    return network, subnets
 
 
 def create_network(tx: Tx, caller: Caller, wish: NetworkCreate) -> NetworkRow:

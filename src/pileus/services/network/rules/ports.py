@@ -61,7 +61,7 @@ def create_port(tx: Tx, caller: Caller, wish: PortWish) -> PortRow:
     Raises NotFound (NetworkNotFound, SecurityGroupNotFound, SubnetNotFound), Conflict (OverQuota, MacAddressInUse,
     IpAddressAlreadyAllocated, IpAddressGenerationFailure), BadRequest (InvalidIpForNetwork, InvalidInput, ...).
     """
-    network = networks.network_for_ports(tx, caller, wish.network_id)
+    network, subnets = networks.network_for_ports(tx, caller, wish.network_id)
     project_id = wish.project_id if wish.project_id is not None else caller.project_id or ""
     if project_id:
         quotas.check(tx, project_id, "port")
@@ -98,7 +98,7 @@ def create_port(tx: Tx, caller: Caller, wish: PortWish) -> PortRow:
     port.allowed_address_pairs = address_pairs(wish.allowed_address_pairs, port.mac_address)
     _check_security(port, groups)
     _insert(tx, port, given_mac=wish.mac_address is not None)
-    allocation.allocate(tx, port, wish.fixed_ips)
+    allocation.allocate(tx, port, subnets, wish.fixed_ips)
     store.add_groups(tx, port.id, groups)
     changed(tx, port)
     return port

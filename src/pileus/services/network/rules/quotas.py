@@ -44,8 +44,13 @@ def used(tx: Tx, project_id: str, resource: str) -> int:
 def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
     """Raises Conflict (OverQuota) where `more` of a noun would exceed the project's limit.
 
-    Holds the project's noun until commit: two requests can't both take the last that is left.
+    Holds the project's noun until commit: two requests can't both take the last that is left. So what was left at the
+    last check of a transaction is counted down by the next.
     """
+    key = ("quota left", project_id, resource)
+    if tx.memo.get(key, 0) >= more:
+        tx.memo[key] -= more
+        return
     own = store.limit(tx, project_id, resource)
     limit = DEFAULTS[resource] if own is None else own
     if limit < 0:
@@ -56,6 +61,7 @@ def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
         raise Conflict(
             f"Quota exceeded for resources: ['{resource}']. The project has {have} of {limit}.", code="OverQuota"
         )
+    tx.memo[key] = limit - have - more
 
 
 def update(tx: Tx, project_id: str, wanted: dict[str, int], check_limit: bool) -> None:

@@ -135,7 +135,10 @@ def delete_security_group(tx: Tx, caller: Caller, group: SecurityGroupRow) -> No
 def groups_for_port(tx: Tx, caller: Caller, project_id: str, wanted: list[str] | msgspec.UnsetType | None) -> list[str]:
     """Ids that a port may have: the given ones if they are seen, else the project's default group."""
     if wanted is UNSET:
-        return [default_group(tx, project_id)]
+        key = ("default group for ports", project_id)
+        if key not in tx.memo:
+            tx.memo[key] = default_group(tx, project_id)
+        return [tx.memo[key]]
     assert not isinstance(wanted, msgspec.UnsetType)
     ids = list(dict.fromkeys(wanted or []))
     found = store.existing(tx, ids, caller.project_id, access.sees_all(caller))

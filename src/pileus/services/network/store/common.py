@@ -73,7 +73,7 @@ def delete_tag(tx: Tx, row_id: str, tag: str) -> bool:
     return tx.delete(tags, (tags.c.resource_id == row_id) & (tags.c.tag == tag)) > 0
 
 
-def shared_to(project_id: str | None, action: str = "access_as_shared") -> sa.Select[Any]:
+def shared_to(project_id: str | sa.BindParameter[str] | None, action: str = "access_as_shared") -> sa.Select[Any]:
     """The ids of everything that is shared with a project or with all."""
     targets = ["*"] if project_id is None else ["*", project_id]
     return sa.select(rbac_policies.c.object_id).where(

@@ -11,13 +11,16 @@ from pileus.services.network.store.common import shared_to
 from pileus.services.network.tables import address_scopes, networks, ports, rbac_policies, subnetpools, subnets
 from pileus.services.network.types.rows import NetworkRow, SubnetRow
 
+Project = str | sa.BindParameter[str] | None
+"""Whose view it is; a parameter, in a statement that is built once."""
 
-def usable_by(project_id: str | None) -> sa.ColumnElement[bool]:
+
+def usable_by(project_id: Project) -> sa.ColumnElement[bool]:
     """Networks of the project, and those shared with it."""
     return (networks.c.project_id == project_id) | networks.c.id.in_(shared_to(project_id))
 
 
-def seen_by(project_id: str | None) -> sa.ColumnElement[bool]:
+def seen_by(project_id: Project) -> sa.ColumnElement[bool]:
     """Usable ones, and the external ones."""
     return usable_by(project_id) | networks.c.id.in_(shared_to(project_id, "access_as_external"))
 
@@ -27,24 +30,24 @@ def usable(tx: Tx, project_id: str) -> list[NetworkRow]:
     return tx.rows(NetworkRow, statement.order_by(networks.c.created_at, networks.c.id))
 
 
-def seen(tx: Tx, network_id: str, project_id: str | None) -> NetworkRow | None:
-    return tx.row(NetworkRow, sa.select(networks).where(networks.c.id == network_id, seen_by(project_id)))
-
-
 _WITH_SUBNETS = (
     sa.select(networks, subnets)
     .outerjoin(subnets, subnets.c.network_id == networks.c.id)
     .where(among(networks.c.id))
     .order_by(subnets.c.created_at, subnets.c.id)
 )
+_SEEN_WITH_SUBNETS = _WITH_SUBNETS.where(seen_by(sa.bindparam("project", type_=sa.String)))
 _WIDTH = len(networks.c)
 
 
-def with_subnets(tx: Tx, ids: Collection[str]) -> tuple[dict[str, NetworkRow], dict[str, SubnetRow]]:
-    """Networks, and all the subnets that they have in the order of their making, both by id."""
+def with_subnets(
+    tx: Tx, ids: Collection[str], project_id: str | None = None, everything: bool = True
+) -> tuple[dict[str, NetworkRow], dict[str, SubnetRow]]:
+    """Networks (unless `everything`: those that the project sees), and all their subnets in the order of their making; by id."""
     found: dict[str, NetworkRow] = {}
     parts: dict[str, SubnetRow] = {}
-    for row in tx.tuples(_WITH_SUBNETS, {"ids": ids}) if ids else ():
+    statement = _WITH_SUBNETS if everything else _SEEN_WITH_SUBNETS
+    for row in tx.tuples(statement, {"ids": ids, "project": project_id}) if ids else ():
         found[row[0]] = NetworkRow(*row[:_WIDTH])
         if row[_WIDTH] is not None:
             parts[row[_WIDTH]] = SubnetRow(*row[_WIDTH:])
