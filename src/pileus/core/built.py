@@ -1,13 +1,15 @@
 """Statements that are built once and executed often: straight to the driver, with what SQLAlchemy made of them.
 
 For each execution SQLAlchemy looks its statement up and makes a context and a result, which takes three times as long as
-the driver itself.
+the driver itself. PostgreSQL is asked by libpq's own call (`core/libpq.py`), SQLite by a cursor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVarTuple
+from contextlib import closing
+from functools import cache
+from typing import Any, NamedTuple, Protocol, TypeVarTuple, cast
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -18,6 +20,26 @@ from sqlalchemy.sql import Executable
 
 Of = TypeVarTuple("Of")
 Convert = Callable[[Any], Any]
+
+
+class Found(NamedTuple):
+    """As the driver gives it."""
+
+    rows: Sequence[Sequence[Any]]
+    kinds: Sequence[Any]
+    """The columns' types, as the driver names them."""
+    changed: int
+
+
+class Driver(Protocol):
+    """How statements with parameters by their place reach a database. Raises the errors of its DB-API."""
+
+    def execute(self, connection: Connection, sql: str, values: Sequence[Any]) -> Found: ...
+
+    def execute_many(self, connection: Connection, sql: str, many: Sequence[Sequence[Any]]) -> None: ...
+
+    def command(self, connection: Connection, sql: str) -> None:
+        """What begins or ends a transaction."""
 
 
 class Outcome(NamedTuple):
@@ -35,11 +57,12 @@ class Built:
 
     def __init__(self, statement: Any, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
         """`columns`: the parameters of an INSERT or UPDATE without values of its own."""
-        compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+        compiled: Any = statement.compile(dialect=_writing(dialect), column_keys=columns)
         self.is_whole = not compiled.post_compile_params and not compiled.literal_execute_params
         """Whether its text is the same for all values; that of `IN` with as many as are given is not."""
         self._sql = str(compiled)
-        self._order: list[str] | None = compiled.positiontup
+        self._order: list[str] = compiled.positiontup or []
+        self._driver = driver(dialect.name)
         self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         self._encode = {
             name: convert
@@ -56,49 +79,42 @@ class Built:
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Outcome:
         """Raises DBAPIError as SQLAlchemy would."""
         plain = self._plain(values)
-        cursor = connection.connection.cursor()
+        self._tell(connection, plain, False)
         try:
-            self._tell(connection, cursor, plain, False)
-            cursor.execute(self._sql, plain)
-            rows: Sequence[Any] = self._decoded(cursor) if self._names else ()
-            changed = cursor.rowcount
+            found = self._driver.execute(connection, self._sql, plain)
         except self._errors as error:
-            raise self._told(connection, error, cursor) from error
-        finally:
-            cursor.close()
-        return Outcome(self._names, rows, changed)
+            raise told(connection, self._sql, error) from error
+        return Outcome(self._names, self._decoded(found), found.changed)
 
     def run_many(self, connection: Connection, many: Sequence[Mapping[str, Any]]) -> None:
         """A change with each of these values. Raises as `run` does."""
         plain = [self._plain(values) for values in many]
-        cursor = connection.connection.cursor()
+        self._tell(connection, plain, True)
         try:
-            self._tell(connection, cursor, plain, True)
-            cursor.executemany(self._sql, plain)
+            self._driver.execute_many(connection, self._sql, plain)
         except self._errors as error:
-            raise self._told(connection, error, cursor) from error
-        finally:
-            cursor.close()
+            raise told(connection, self._sql, error) from error
 
-    def _plain(self, values: Mapping[str, Any]) -> Any:
+    def _plain(self, values: Mapping[str, Any]) -> list[Any]:
         """The parameters as the driver takes them."""
         given = {**self._fixed, **values}
         for name, encode in self._encode.items():
             given[name] = encode(given[name])
-        return given if self._order is None else [given[name] for name in self._order]
+        return [given[name] for name in self._order]
 
-    def _tell(self, connection: Connection, cursor: Any, plain: Any, many: bool) -> None:
+    def _tell(self, connection: Connection, plain: Any, many: bool) -> None:
         """Who listens to an engine's statements hears these too."""
         for listener in connection.dispatch.before_cursor_execute:
-            listener(connection, cursor, self._sql, plain, None, many)
+            listener(connection, None, self._sql, plain, None, many)
 
-    def _decoded(self, cursor: Any) -> Sequence[Sequence[Any]]:
+    def _decoded(self, found: Found) -> Sequence[Sequence[Any]]:
+        if not self._names:
+            return ()
         if self._decode is None:
-            self._decode = self._converts([column[1] for column in cursor.description])
+            self._decode = self._converts(found.kinds)
         if not self._decode:
-            found: Sequence[Sequence[Any]] = cursor.fetchall()
-            return found
-        rows = [list(row) for row in cursor.fetchall()]
+            return found.rows
+        rows = [list(row) for row in found.rows]
         for place, decode in self._decode:
             for row in rows:
                 row[place] = decode(row[place])
@@ -112,13 +128,53 @@ class Built:
         ]
         return [(place, convert) for place, convert in enumerate(found) if convert is not None]
 
-    def _told(self, connection: Connection, error: Exception, cursor: Any) -> DBAPIError:
-        gone = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[arg-type]
-        if gone:
-            connection.exec_driver_sql("SELECT 1")  # fails too, and so the pool learns of it
-        told = DBAPIError.instance(self._sql, None, error, self._errors, True, gone, connection.dialect)
-        assert isinstance(told, DBAPIError)
-        return told
+
+def told(connection: Connection, sql: str, error: Exception) -> DBAPIError:
+    """A driver's error as SQLAlchemy tells it, which learns of a connection that is gone."""
+    dialect, cursor = connection.dialect, cast(Any, None)
+    gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)  # type: ignore[arg-type]
+    if gone:
+        connection.exec_driver_sql("SELECT 1")  # fails too, and so the pool learns of it
+    told = DBAPIError.instance(sql, None, error, dialect.loaded_dbapi.Error, True, gone, dialect)
+    assert isinstance(told, DBAPIError)
+    return told
+
+
+class _Cursors:
+    """The driver of SQLite."""
+
+    def execute(self, connection: Connection, sql: str, values: Sequence[Any]) -> Found:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(sql, values)
+            if cursor.description is None:
+                return Found((), (), cursor.rowcount)
+            return Found(cursor.fetchall(), [column[1] for column in cursor.description], cursor.rowcount)
+
+    def execute_many(self, connection: Connection, sql: str, many: Sequence[Sequence[Any]]) -> None:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.executemany(sql, many)
+
+    def command(self, connection: Connection, sql: str) -> None:
+        self.execute(connection, sql, ())
+
+
+@cache
+def driver(dialect: str) -> Driver:
+    if dialect == "postgresql":
+        from pileus.core import libpq  # psycopg takes as long to import as the rest of core
+
+        return libpq.Libpq()
+    return _Cursors()
+
+
+def _writing(dialect: Dialect) -> Dialect:
+    """How its statements are written: with parameters by their place."""
+    if dialect.name != "postgresql":
+        return dialect
+    from sqlalchemy.dialects import postgresql
+
+    found: Dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    return found
 
 
 _known: dict[str, WeakKeyDictionary[Any, Built]] = {}

@@ -101,10 +101,27 @@ class Tx:
         connection = self._taken()
         if not self._has_begun:
             if self._begin is not None:
-                _quickly(connection, self._begin)
+                _command(connection, self._begin)
             connection.begin()
             self._has_begun = True
         return connection
+
+    def commit(self) -> None:
+        """Ends what has begun. Where that fails SQLAlchemy would give the connection back with its transaction still open."""
+        if self.taken is None:
+            return
+        try:
+            if self._has_begun and self._begin is not None:
+                _command(self.taken, "COMMIT")
+            self.taken.commit()
+        except DBAPIError:
+            self.roll_back()
+            raise
+
+    def roll_back(self) -> None:
+        if self.taken is not None:
+            self.taken.rollback()
+            self._has_begun = False
 
     def _taken(self) -> Connection:
         if self.taken is None:
@@ -164,8 +181,12 @@ class Tx:
 
         Asked first, it stands before a reading transaction's snapshot: many requests need no more than it.
         """
-        row = _quickly(self._taken(), sql)
-        return row[0] if row else None
+        connection = self._taken()
+        try:
+            rows = built.driver(connection.dialect.name).execute(connection, sql, ()).rows
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise built.told(connection, sql, error) from error
+        return rows[0][0] if rows else None
 
     def scalars(self, statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
         return list(self.connection.execute(statement, values).scalars().all())
@@ -241,17 +262,12 @@ def _decoder(kind: type[msgspec.Struct], names: tuple[str, ...]) -> msgspec.json
     return msgspec.json.Decoder(list[row], strict=False)
 
 
-def _quickly(connection: Connection, sql: str) -> Any:
-    """The first row of a fixed statement, past all that SQLAlchemy does but its errors. Raises DBAPIError."""
-    cursor = connection.connection.cursor()
+def _command(connection: Connection, sql: str) -> None:
+    """Begin or end a transaction, past all that SQLAlchemy does but its errors. Raises DBAPIError."""
     try:
-        cursor.execute(sql)
-        return cursor.fetchone() if cursor.description else None
-    except connection.dialect.loaded_dbapi.Error:
-        connection.exec_driver_sql(sql)  # fails again, and says whether the connection is gone
-        raise
-    finally:
-        cursor.close()
+        built.driver(connection.dialect.name).command(connection, sql)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise built.told(connection, sql, error) from error
 
 
 @contextmanager
@@ -340,7 +356,9 @@ class Database:
             options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": 30}
         else:
             own = NOTICED.keys() - sa.make_url(url).query.keys()
-            options["connect_args"] = {"autocommit": True} | {name: NOTICED[name] for name in own}
+            # those that come often are prepared by core/libpq.py; psycopg forgets all that are prepared at each rollback
+            ways = {"autocommit": True, "prepare_threshold": None}
+            options["connect_args"] = ways | {name: NOTICED[name] for name in own}
         self.engine: Engine = sa.create_engine(url, hide_parameters=True, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -360,17 +378,15 @@ class Database:
         try:
             yield tx
         except DBAPIError:
-            if tx.taken is not None:
-                tx.taken.rollback()
+            tx.roll_back()
             raise
         finally:
             if tx.taken is not None:
                 with tx.taken as connection:
-                    # whatever happened nothing was written, and a rollback would make psycopg forget what it has prepared
                     if connection.invalidated:
-                        connection.rollback()
+                        tx.roll_back()
                     else:
-                        _end(connection)
+                        tx.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -387,7 +403,7 @@ class Database:
                 except BaseException:
                     connection.rollback()
                     raise
-                self._commit(connection)
+                _commit(tx)
         except Uncertain:
             self._wake(tx)
             raise
@@ -397,15 +413,6 @@ class Database:
         """Whoever waits for what the transaction has changed, or may have."""
         if tx is not None and tx.topics and self.waker is not None:
             self.waker.signal(tx.topics)
-
-    def _commit(self, connection: Connection) -> None:
-        """Raises Uncertain where nobody can say whether it has happened."""
-        try:
-            _end(connection)
-        except DBAPIError as error:
-            if is_away(error):
-                raise Uncertain(None, None, error.orig or error, hide_parameters=True) from error
-            raise
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
@@ -424,12 +431,13 @@ class Database:
         self.engine.dispose()
 
 
-def _end(connection: Connection) -> None:
-    """Commit. Where that fails SQLAlchemy would give the connection back to the pool with its transaction still open."""
+def _commit(tx: Tx) -> None:
+    """Raises Uncertain where nobody can say whether it has happened."""
     try:
-        connection.commit()
-    except DBAPIError:
-        connection.rollback()
+        tx.commit()
+    except DBAPIError as error:
+        if is_away(error):
+            raise Uncertain(None, None, error.orig or error, hide_parameters=True) from error
         raise
 
 
