@@ -1,4 +1,4 @@
-"""Limits of projects and users. What is in use is counted from rows when it is asked for; nothing is reserved.
+"""Limits of projects and users. What is in use is counted from rows, whenever it is shown and before anybody is refused.
 
 A limit of -1 means none.
 """
@@ -6,6 +6,7 @@ A limit of -1 means none.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from pileus.core import events
 from pileus.core.context import Caller
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, QuotaExceeded
+from pileus.core.quota import count_again, take
 from pileus.services.compute.store import keypairs, quotas, server_groups
 from pileus.services.identity import rules as identity
 from pileus.services.placement import rules as placement
@@ -84,18 +86,21 @@ def in_use(tx: Tx, project_id: str, user_id: str | None = None, names: Collectio
 def check(tx: Tx, caller: Caller, wanted: Mapping[str, int], project_id: str | None = None) -> None:
     """Whether a project (the caller's own) may have so many more of each. Raises QuotaExceeded with the numbers.
 
-    Holds the project until commit: two requests can't both take the last that is left. What has no limit is not counted,
-    so that it costs the same however much there is of it.
+    Holds the project until commit: two requests can't both take the last that is left. It costs the same however much
+    there is, but where little is left.
     """
     project_id = project_id or caller.project_id or ""
     of_project, of_user = quotas.limits_with_user(tx, project_id, caller.user_id)
     of_project = DEFAULTS | of_project
-    limited = [[name for name in wanted if most.get(name, -1) >= 0] for most in (of_project, of_user)]
-    if any(limited):
+    if any(most.get(name, -1) >= 0 for name in wanted for most in (of_project, of_user)):
         quotas.hold(tx, project_id)
-    for most, user_id, names in zip((of_project, of_user), (None, caller.user_id), limited, strict=True):
-        if names:
-            refuse_over(wanted, most, in_use(tx, project_id, user_id, names))
+    for most, user_id in ((of_project, None), (of_user, caller.user_id)):
+        count = partial(in_use, tx, project_id, user_id)
+        refuse_over(wanted, most, take(tx, _owner(project_id, user_id), wanted, most, count))
+
+
+def _owner(project_id: str, user_id: str | None) -> str:
+    return f"compute:{project_id}:{user_id or ''}"
 
 
 def check_keypairs(tx: Tx, project_id: str | None, user_id: str) -> None:
@@ -141,16 +146,19 @@ def set_limits(
         if user_id and most[name] >= 0 and not 0 <= value <= most[name]:
             raise BadRequest(f"Quota limit {value} for {name} of a user must be within the project's {most[name]}.")
         quotas.set_limit(tx, project_id, user_id or "", name, value)
+    count_again(tx, _owner(project_id, None))
     events.record(tx, caller, "compute", "update", "quota", project_id, user=user_id, limits=dict(wanted))
 
 
 def set_defaults(tx: Tx, caller: Caller, wanted: Mapping[str, int]) -> None:
     for name, value in wanted.items():
         quotas.set_default(tx, name, value)
+    count_again(tx, "compute:")
     events.record(tx, caller, "compute", "update", "quota_defaults", "default", limits=dict(wanted))
 
 
 def forget(tx: Tx, caller: Caller, project_id: str, user_id: str | None) -> None:
     """Back to the defaults."""
     quotas.forget(tx, project_id, user_id)
+    count_again(tx, _owner(project_id, None))
     events.record(tx, caller, "compute", "delete", "quota", project_id, user=user_id)
