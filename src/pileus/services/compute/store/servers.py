@@ -189,13 +189,15 @@ def _rows(tx: Tx, statement: Select[Any], values: Mapping[str, Any] | None = Non
     return [_row(values, names) for values in result]
 
 
+_BY_ID = sa.select(servers).where(servers.c.id == sa.bindparam("wanted"))
+_LOCKED_BY_ID = _BY_ID.with_for_update()
 _BY_IDS = sa.select(servers).where(among(servers.c.id))
 _LOCKED_BY_IDS = _BY_IDS.with_for_update()
 
 
 def server_by_id(tx: Tx, server_id: str) -> ServerRow | None:
     """Also one that is deleted. In a writing transaction the row is locked: who changes it has seen its newest state."""
-    found = _rows(tx, _LOCKED_BY_IDS if tx.writable else _BY_IDS, {"ids": [server_id]})
+    found = _rows(tx, _LOCKED_BY_ID if tx.writable else _BY_ID, {"wanted": server_id})
     return found[0] if found else None
 
 

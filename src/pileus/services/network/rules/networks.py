@@ -38,10 +38,10 @@ def network_for_ports(tx: Tx, caller: Caller, network_id: str) -> tuple[NetworkR
     """`visible_network` and its subnets, read once for all the ports that a request makes on it."""
     key = ("network for ports", network_id, caller.user_id, caller.project_id)
     if key not in tx.memo:
-        found, parts = store.with_subnets(tx, [network_id[:64]], caller.project_id, access.sees_all(caller))
-        if not found:
+        found = store.seen_with_subnets(tx, network_id[:64], caller.project_id, access.sees_all(caller))
+        if found is None:
             raise access.not_found("Network", network_id)
-        tx.memo[key] = next(iter(found.values())), list(parts.values())
+        tx.memo[key] = found
     network, subnets = tx.memo[key]
     return network, subnets
 

@@ -16,7 +16,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 def find(tx: Tx, table: sa.Table, kind: type[R], row_id: str) -> R | None:
-    return tx.row(kind, _by_ids(table), {"ids": [row_id]})
+    return tx.row(kind, _by_id(table), {"wanted": row_id})
 
 
 def rows_by_id(tx: Tx, table: sa.Table, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
@@ -24,6 +24,11 @@ def rows_by_id(tx: Tx, table: sa.Table, kind: type[R], ids: Iterable[str]) -> di
     if not wanted:
         return {}
     return {row.id: row for row in tx.rows(kind, _by_ids(table), {"ids": wanted})}  # type: ignore[attr-defined]
+
+
+@cache
+def _by_id(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.id == sa.bindparam("wanted"))
 
 
 @cache

@@ -33,25 +33,33 @@ def usable(tx: Tx, project_id: str) -> list[NetworkRow]:
 _WITH_SUBNETS = (
     sa.select(networks, subnets)
     .outerjoin(subnets, subnets.c.network_id == networks.c.id)
-    .where(among(networks.c.id))
     .order_by(subnets.c.created_at, subnets.c.id)
 )
-_SEEN_WITH_SUBNETS = _WITH_SUBNETS.where(seen_by(sa.bindparam("project", type_=sa.String)))
+_OF_IDS = _WITH_SUBNETS.where(among(networks.c.id))
+_OF_ID = _WITH_SUBNETS.where(networks.c.id == sa.bindparam("network"))
+_SEEN = _OF_ID.where(seen_by(sa.bindparam("project", type_=sa.String)))
 _WIDTH = len(networks.c)
 
 
-def with_subnets(
-    tx: Tx, ids: Collection[str], project_id: str | None = None, everything: bool = True
-) -> tuple[dict[str, NetworkRow], dict[str, SubnetRow]]:
-    """Networks (unless `everything`: those that the project sees), and all their subnets in the order of their making; by id."""
+def with_subnets(tx: Tx, ids: Collection[str]) -> tuple[dict[str, NetworkRow], dict[str, SubnetRow]]:
+    """Networks and all their subnets, both by id."""
     found: dict[str, NetworkRow] = {}
     parts: dict[str, SubnetRow] = {}
-    statement = _WITH_SUBNETS if everything else _SEEN_WITH_SUBNETS
-    for row in tx.tuples(statement, {"ids": ids, "project": project_id}) if ids else ():
+    for row in tx.tuples(_OF_IDS, {"ids": ids}) if ids else ():
         found[row[0]] = NetworkRow(*row[:_WIDTH])
         if row[_WIDTH] is not None:
             parts[row[_WIDTH]] = SubnetRow(*row[_WIDTH:])
     return found, parts
+
+
+def seen_with_subnets(
+    tx: Tx, network_id: str, project_id: str | None, everything: bool
+) -> tuple[NetworkRow, list[SubnetRow]] | None:
+    """A network that the project sees, and its subnets in the order of their making."""
+    rows = tx.tuples(_OF_ID if everything else _SEEN, {"network": network_id, "project": project_id})
+    if not rows:
+        return None
+    return NetworkRow(*rows[0][:_WIDTH]), [SubnetRow(*row[_WIDTH:]) for row in rows if row[_WIDTH] is not None]
 
 
 def largest_mtu_of(tx: Tx, kind: str) -> int:
