@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pileus.core.db import Tx
 from pileus.core.errors import BadRequest, Conflict, NotFound
+from pileus.core.quota import count_again, take
 from pileus.services.network import tables
 from pileus.services.network.store import common
 from pileus.services.network.store import quotas as store
@@ -44,24 +45,43 @@ def used(tx: Tx, project_id: str, resource: str) -> int:
 def check(tx: Tx, project_id: str, resource: str, more: int = 1) -> None:
     """Raises Conflict (OverQuota) where `more` of a noun would exceed the project's limit.
 
-    Holds the project's noun until commit: two requests can't both take the last that is left. So what was left at the
-    last check of a transaction is counted down by the next.
+    Holds the project's noun until commit: two requests can't both take the last that is left.
     """
-    key = ("quota left", project_id, resource)
-    if tx.memo.get(key, 0) >= more:
-        tx.memo[key] -= more
-        return
-    own = store.limit(tx, project_id, resource)
-    limit = DEFAULTS[resource] if own is None else own
+    limit = _held_limit(tx, project_id, resource)
     if limit < 0:
         return
-    tx.hold(f"quota:{resource}:{project_id}")
-    have = used(tx, project_id, resource)
-    if have + more > limit:
+    wanted, limits = {resource: more}, {resource: limit}
+    have = take(tx, _owner(project_id, resource), wanted, limits, lambda _: {resource: used(tx, project_id, resource)})
+    if have[resource] + more > limit:
         raise Conflict(
-            f"Quota exceeded for resources: ['{resource}']. The project has {have} of {limit}.", code="OverQuota"
+            f"Quota exceeded for resources: ['{resource}']. The project has {have[resource]} of {limit}.",
+            code="OverQuota",
         )
-    tx.memo[key] = limit - have - more
+
+
+def _held_limit(tx: Tx, project_id: str, resource: str) -> int:
+    """-1: none. Asked for once for all that a request makes."""
+    key = _limit_key(project_id, resource)
+    if key not in tx.memo:
+        own = store.limit(tx, project_id, resource)
+        tx.memo[key] = DEFAULTS[resource] if own is None else own
+        if tx.memo[key] >= 0:
+            tx.hold(f"quota:{resource}:{project_id}")
+    found: int = tx.memo[key]
+    return found
+
+
+def _limit_key(project_id: str, resource: str) -> tuple[str, ...]:
+    return ("network quota", project_id, resource)
+
+
+def given_uncounted(tx: Tx, project_id: str) -> None:
+    """The project has got something that was not checked: the next check counts."""
+    count_again(tx, _owner(project_id))
+
+
+def _owner(project_id: str, resource: str = "") -> str:
+    return f"network:{project_id}:{resource}"
 
 
 def update(tx: Tx, project_id: str, wanted: dict[str, int], check_limit: bool) -> None:
@@ -74,12 +94,15 @@ def update(tx: Tx, project_id: str, wanted: dict[str, int], check_limit: bool) -
                 code="InvalidQuotaValue",
             )
         store.set_limit(tx, project_id, resource, limit)
+        tx.memo.pop(_limit_key(project_id, resource), None)
+    given_uncounted(tx, project_id)
 
 
 def forget(tx: Tx, project_id: str) -> None:
     """Back to the defaults. Raises NotFound where no limit of the project differs from them."""
     if not store.forget(tx, project_id):
         raise NotFound(f"Quota for project {project_id[:64]} could not be found.", code="TenantQuotaNotFound")
+    given_uncounted(tx, project_id)
 
 
 def projects(tx: Tx) -> list[str]:

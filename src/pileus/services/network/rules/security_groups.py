@@ -70,6 +70,7 @@ def default_group(tx: Tx, project_id: str) -> str:
     for ethertype in ("IPv4", "IPv6"):
         _insert_rule(tx, group, "egress", ethertype)
         _insert_rule(tx, group, "ingress", ethertype, remote_group_id=group.id)
+    quotas.given_uncounted(tx, project_id)
     return group.id
 
 
