@@ -70,6 +70,17 @@ def test_what_is_written_is_what_is_read(db: Database) -> None:
         assert tx.execute(named, {"wanted": "two"}).first() is None
 
 
+def test_rows_among_some_are_found_by_the_index(tmp_path: Path) -> None:
+    db = Database(new_url("sqlite", tmp_path))
+    with db.write() as tx:
+        things.metadata.create_all(tx.connection)
+        wanted = sa.select(things.c.id).where(among(things.c.name), things.c.at.is_(None))
+        text = str(wanted.compile(dialect=tx.connection.dialect))
+        plan = [row[3] for row in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", ('["a"]',))]
+    assert any("SEARCH thing USING INDEX" in step for step in plan), plan
+    db.close()
+
+
 def test_a_change_an_upsert_and_what_is_there_already(db: Database) -> None:
     with db.write() as tx:
         assert tx.change(things, "b", {"parts": [1], "is_whole": True}) == 1

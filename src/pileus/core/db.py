@@ -486,6 +486,10 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
     type = sa.Boolean()
 
+    def self_group(self, against: Any = None) -> Any:
+        """A condition as it is: SQLAlchemy would write `= 1` after it for SQLite, which then takes no index."""
+        return self
+
 
 @compiles(_Among)
 def _among(element: _Among, compiler: SQLCompiler, **more: Any) -> str:
