@@ -1,11 +1,15 @@
 """W28: checksumming big images blocked the agent; it looked dead.
 
-What it costs others in time is measured by bench/image.py. Here: no request waits for work on files, however much is held up.
+What it costs others in time is measured by bench/image.py. Here: no request waits for work on files, however much is held up,
+and what nobody waits for keeps no more than one processor busy with hashes.
 """
 
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -64,3 +68,29 @@ def test_w28_no_request_waits_for_work_on_files(cloud: Live, monkeypatch: pytest
             each.join()
         assert outcome == [204] * TRANSFERS
         assert {client.get(f"/images/{image}").json()["status"] for image in images} == {"active"}
+
+
+@pytest.mark.parametrize(("in_a_hurry", "patience"), [(True, 30.0), (False, 0.2)])
+def test_w28_only_a_client_that_waits_has_hashes_side_by_side(
+    tmp_path: Path, in_a_hurry: bool, patience: float
+) -> None:
+    both = threading.Barrier(2, timeout=patience)
+    met: list[bool] = []
+
+    class Meeting:
+        def update(self, _: memoryview) -> None:
+            try:
+                both.wait()
+                met.append(True)
+            except threading.BrokenBarrierError:
+                met.append(False)
+
+    meeting: Any = Meeting()
+    incoming = files.Incoming(files.ImageFiles(tmp_path), "u", in_a_hurry)
+    try:
+        incoming.also_hash(meeting)
+        incoming.also_hash(meeting)
+        wait(incoming.submit(memoryview(b"data")))
+    finally:
+        incoming.release()
+    assert met == [in_a_hurry] * 2

@@ -113,10 +113,14 @@ class ImageFiles:
 
 
 class Incoming:
-    """Bytes on their way in. They go to disk and through both hashes in threads, two blocks in memory at a time."""
+    """Bytes on their way in. They go to disk and through both hashes in threads, two blocks in memory at a time.
 
-    def __init__(self, files: ImageFiles, upload: str) -> None:
+    Where somebody waits for them each hash has a thread of its own; else one thread has all, which leaves others a processor.
+    """
+
+    def __init__(self, files: ImageFiles, upload: str, in_a_hurry: bool = False) -> None:
         self.files, self.upload, self.path = files, upload, files.part(upload)
+        self._in_a_hurry = in_a_hurry
         self.size = 0
         self.head = b""
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -137,8 +141,13 @@ class Incoming:
         self.size += len(block)
         if len(self.head) < HEAD:
             self.head += bytes(block[: HEAD - len(self.head)])
-        self._work = [pool.submit(step, block) for step in (*(each.update for each in self._hashes), self._write)]
+        hashing = [each.update for each in self._hashes] if self._in_a_hurry else [self._hash]
+        self._work = [pool.submit(step, block) for step in (*hashing, self._write)]
         return self._work
+
+    def _hash(self, block: memoryview) -> None:
+        for each in self._hashes:
+            each.update(block)
 
     def _write(self, block: memoryview) -> None:
         if self.files.free() < len(block):

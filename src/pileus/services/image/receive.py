@@ -41,7 +41,7 @@ async def upload(
         publish(db, stores, caller, image, incoming.upload, Arrival.of(image, incoming.path, received))
 
     try:
-        incoming = await begin(db, stores, length, start)
+        incoming = await begin(db, stores, length, start, in_a_hurry=True)
         await carry(db, caller, image, incoming, chunks, length, keep)
     except Problem:
         await _drop(chunks)
@@ -69,14 +69,16 @@ async def stage(
         raise
 
 
-async def begin(db: Database, stores: Stores, length: int | None, start: Callable[[Tx, str], None]) -> Incoming:
+async def begin(
+    db: Database, stores: Stores, length: int | None, start: Callable[[Tx, str], None], in_a_hurry: bool = False
+) -> Incoming:
     """A place for bytes to arrive, and `start(tx, upload)` written down. Raises TooLarge (no room), and what `start` raises."""
 
     def begun() -> Incoming:
         files = stores.built_in.files
         if length is not None and length > files.free():
             raise no_room(length)
-        incoming = Incoming(files, new_id())
+        incoming = Incoming(files, new_id(), in_a_hurry)
         try:
             with db.write() as tx:
                 start(tx, incoming.upload)

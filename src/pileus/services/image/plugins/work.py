@@ -6,14 +6,13 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
 from pathlib import Path
 
 import msgspec
 
 from pileus.core.errors import ServiceUnavailable
 from pileus.services.image import inspect
-from pileus.services.image.files import BLOCK, Incoming, pool
+from pileus.services.image.files import BLOCK, Incoming
 from pileus.services.image.types.images import Arrival, Received
 
 
@@ -57,7 +56,8 @@ class Work:
             for block in _blocks(file.fileno()):
                 self.go_on()
                 size += len(block)
-                wait([pool.submit(md5.update, block), pool.submit(sha512.update, block)])
+                md5.update(block)
+                sha512.update(block)
         return Received(size, md5.hexdigest(), sha512.hexdigest())
 
 
