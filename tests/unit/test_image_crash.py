@@ -18,13 +18,13 @@ import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from pileus.core import db as core_db
 from pileus.core.config import FileStore, Settings
 from pileus.core.context import Caller
 from pileus.core.db import Database
 from pileus.core.errors import BadRequest, Problem
 from pileus.services.image import copies, files, importing, plugins, receive, store, stores
 from pileus.services.image.plugins import Plan
-from pileus.services.image.plugins import work as plugins_work
 from pileus.services.image.reconcile import sweep
 from pileus.services.image.rules.images import create_image, delete_image
 from pileus.services.image.rules.imports import Targets, begin_import
@@ -78,7 +78,7 @@ def in_child(settings: Settings, step: int, work: Callable[[Database], None]) ->
     if child == 0:
         code = 9
         try:
-            files.pool = plugins_work.pool = ThreadPoolExecutor(4)
+            files.pool = ThreadPoolExecutor(4)
             plugins._workshop = ThreadPoolExecutor(1)
             db = Database(settings.database_url)
             die_at(step)
@@ -231,7 +231,7 @@ def full_at(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:
         no_room = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         monkeypatch.setattr(os, name, counted(name, getattr(os, name), no_room))
     full = OperationalError("COMMIT", None, sqlite3.OperationalError("database or disk is full"))
-    monkeypatch.setattr(Database, "_commit", counted("commit", Database._commit, full))
+    monkeypatch.setattr(core_db, "_commit", counted("commit", core_db._commit, full))
     return taken
 
 
