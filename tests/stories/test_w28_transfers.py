@@ -1,7 +1,7 @@
 """W28: checksumming big images blocked the agent; it looked dead.
 
 What it costs others in time is measured by bench/image.py. Here: no request waits for work on files, however much is held up,
-and what nobody waits for keeps no more than one processor busy with hashes.
+and what is not in a hurry keeps no more than one processor busy with hashes.
 """
 
 import os
@@ -71,7 +71,7 @@ def test_w28_no_request_waits_for_work_on_files(cloud: Live, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("in_a_hurry", "patience"), [(True, 30.0), (False, 0.2)])
-def test_w28_only_a_client_that_waits_has_hashes_side_by_side(
+def test_w28_only_who_is_in_a_hurry_has_hashes_side_by_side(
     tmp_path: Path, in_a_hurry: bool, patience: float
 ) -> None:
     both = threading.Barrier(2, timeout=patience)

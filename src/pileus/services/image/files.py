@@ -115,7 +115,7 @@ class ImageFiles:
 class Incoming:
     """Bytes on their way in. They go to disk and through both hashes in threads, two blocks in memory at a time.
 
-    Where somebody waits for them each hash has a thread of its own; else one thread has all, which leaves others a processor.
+    In a hurry each hash has a thread of its own; else one thread has all, which leaves other requests a processor.
     """
 
     def __init__(self, files: ImageFiles, upload: str, in_a_hurry: bool = False) -> None:
