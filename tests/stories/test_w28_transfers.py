@@ -71,9 +71,7 @@ def test_w28_no_request_waits_for_work_on_files(cloud: Live, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("in_a_hurry", "patience"), [(True, 30.0), (False, 0.2)])
-def test_w28_only_who_is_in_a_hurry_has_hashes_side_by_side(
-    tmp_path: Path, in_a_hurry: bool, patience: float
-) -> None:
+def test_w28_only_who_is_in_a_hurry_has_hashes_side_by_side(tmp_path: Path, in_a_hurry: bool, patience: float) -> None:
     both = threading.Barrier(2, timeout=patience)
     met: list[bool] = []
 
