@@ -71,6 +71,22 @@ def test_what_is_prepared_outlives_its_transaction(tmp_path: Path) -> None:
     found.close()
 
 
+def test_a_connection_keeps_the_statements_that_were_asked_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pileus.core.libpq.KEPT", 3)
+    found = Database(new_url("postgresql", tmp_path), pool_size=1)
+    given = sa.bindparam("given", type_=sa.Integer)
+    several = [sa.select(given.label(f"column_{number}")) for number in range(5)]
+    with found.read() as tx:
+        for _ in range(2):
+            for number, statement in enumerate([several[0], *several]):
+                assert tx.execute(statement, {"given": number}).scalar_one() == number
+        names = tx.scalars(sa.text("SELECT name FROM pg_prepared_statements"))
+    assert len(names) == 3
+    found.close()
+
+
 def test_what_asks_nothing_begins_nothing(tmp_path: Path) -> None:
     found = Database(new_url("postgresql", tmp_path), pool_size=1)
     for transaction in (found.read, found.write):

@@ -5,7 +5,9 @@ psycopg's cursor makes several, and lets go of the interpreter's lock at each: w
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -22,6 +24,10 @@ _AT_ONCE = 100
 """Changes that are sent before their results are read: both ends would wait for ever with their buffers full."""
 
 
+KEPT = 200
+"""Statements that a connection keeps prepared: each takes its server process some 70 kB. A boot asks some 50."""
+
+
 class Session:
     """One connection, and the statements that it has prepared. Raises psycopg.Error.
 
@@ -31,7 +37,8 @@ class Session:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection, self._libpq = connection, connection.pgconn
         self._adapt = Transformer(connection)
-        self._names: dict[str, bytes] = {}
+        self._names: OrderedDict[str, bytes] = OrderedDict()
+        self._numbers = count()
 
     def command(self, sql: str) -> None:
         """What can't be prepared: the begin and the end of transactions."""
@@ -72,11 +79,20 @@ class Session:
         return found
 
     def _name(self, sql: str) -> bytes:
+        """That of the prepared statement."""
         name = self._names.get(sql)
         if name is None:
-            name = b"pileus_%d" % len(self._names)
-            self._well(self._libpq.prepare(name, sql.encode()))
-            self._names[sql] = name
+            return self._prepared(sql)
+        self._names.move_to_end(sql)
+        return name
+
+    def _prepared(self, sql: str) -> bytes:
+        name = b"pileus_%d" % next(self._numbers)
+        self._well(self._libpq.prepare(name, sql.encode()))
+        self._names[sql] = name
+        if len(self._names) > KEPT:
+            _, longest_unused = self._names.popitem(last=False)
+            self._well(self._libpq.exec_(b"DEALLOCATE " + longest_unused))
         return name
 
     def _given(self, values: Sequence[Any]) -> Any:
