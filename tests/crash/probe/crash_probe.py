@@ -153,25 +153,30 @@ def install() -> None:
 
 
 def _watch_commits(probe: Probe) -> None:
-    from sqlalchemy.engine.default import DefaultDialect
+    from pileus.core import built, db
 
-    commit = DefaultDialect.do_commit
+    command = db._command
 
-    def watched(self: Any, connection: Any) -> None:
+    def watched(connection: Any, sql: str) -> None:
+        if sql != "COMMIT":
+            command(connection, sql)
+            return
+        dbapi = connection.dialect.loaded_dbapi
+
         def fail(fault: str) -> None:
             if fault == "full":
-                raise self.dbapi.OperationalError("database or disk is full")
+                raise built.told(connection, sql, dbapi.OperationalError("database or disk is full"))
             if fault == "cut":
-                connection.dbapi_connection.close()
-                raise self.dbapi.OperationalError("server closed the connection unexpectedly")
+                connection.connection.dbapi_connection.close()
+                raise built.told(connection, sql, dbapi.OperationalError("server closed the connection unexpectedly"))
             if fault == "restart":
                 _end_database()
 
         probe.cross("commit", "before", "", fail)
-        commit(self, connection)
+        command(connection, sql)
         probe.cross("commit", "after", "", fail)
 
-    DefaultDialect.do_commit = watched  # type: ignore[method-assign]
+    db._command = watched
 
 
 def _end_database() -> None:
