@@ -37,7 +37,7 @@ UNLIKE = {
 """How often and when last something was looked at, tried, written or told: a run that was interrupted does so more often."""
 MEASURED = {("compute_host", column) for column in ("used", "last_seen", "agent_url")}
 """(table, column) that a host says of itself and its machine."""
-_SKIPPED_TABLES = {"core_lease", "core_migration", "core_note"}
+_SKIPPED_TABLES = {"core_lease", "core_migration", "core_note", "core_use"}
 
 
 class Database:
