@@ -1,8 +1,6 @@
 """Quotas: the numbers in use are counted, and nobody gets past the limit, whatever comes at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,17 +11,8 @@ from pileus.core.db import Database
 from pileus.core.errors import QuotaExceeded
 from pileus.services.compute.rules import quota, server_groups
 from pileus.services.compute.store import quotas
-from tests.support.postgres import DATABASES, new_url
 
 CALLER = Caller(user_id="u", project_id="p", roles=frozenset({"member"}))
-
-
-@pytest.fixture(params=DATABASES)
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = Database(new_url(request.param, tmp_path))
-    database.create_tables()
-    yield database
-    database.close()
 
 
 def test_the_last_one_is_given_once(db: Database) -> None:

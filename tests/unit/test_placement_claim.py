@@ -13,15 +13,7 @@ from pileus.core.errors import Conflict
 from pileus.core.version import Version
 from pileus.services.placement import rules, store
 from pileus.services.placement.rules import Inventory, providers
-from tests.support.postgres import DATABASES, new_url
-
-
-@pytest.fixture(params=DATABASES)
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = Database(new_url(request.param, tmp_path))
-    database.create_tables()
-    yield database
-    database.close()
+from tests.support.postgres import new_url
 
 
 def make_host(tx: Tx, **totals: int) -> str:

@@ -1,9 +1,8 @@
 """Nobody gets past a limit and nobody is refused what is left, though all is counted rarely."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from pileus.core import quota
 from pileus.core.db import Database, new_id
-from tests.support.postgres import DATABASES, new_url
 
 
 class Full(Exception): ...
@@ -42,14 +40,6 @@ class Project:
     def give(self, amounts: Mapping[str, int]) -> None:
         for name, amount in amounts.items():
             self.has[name] = max(self.has.get(name, 0) + amount, 0)
-
-
-@pytest.fixture(params=DATABASES)
-def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    database = Database(new_url(request.param, tmp_path))
-    database.create_tables()
-    yield database
-    database.close()
 
 
 amounts = st.dictionaries(st.sampled_from(["instances", "cores"]), st.integers(0, 4), min_size=1)

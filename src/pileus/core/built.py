@@ -80,10 +80,7 @@ class Built:
         """Raises DBAPIError as SQLAlchemy would."""
         plain = self._plain(values)
         self._tell(connection, plain, False)
-        try:
-            found = self._driver.execute(connection, self._sql, plain)
-        except self._errors as error:
-            raise told(connection, self._sql, error) from error
+        found = ask(connection, self._sql, plain)
         return Outcome(self._names, self._decoded(found), found.changed)
 
     def run_many(self, connection: Connection, many: Sequence[Mapping[str, Any]]) -> None:
@@ -127,6 +124,14 @@ class Built:
             for ours, kind in zip(self._types, kinds, strict=True)
         ]
         return [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+
+def ask(connection: Connection, sql: str, values: Sequence[Any]) -> Found:
+    """What a text gives, with its parameters by their place. Raises DBAPIError."""
+    try:
+        return driver(connection.dialect.name).execute(connection, sql, values)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise told(connection, sql, error) from error
 
 
 def told(connection: Connection, sql: str, error: Exception) -> DBAPIError:

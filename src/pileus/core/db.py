@@ -181,11 +181,7 @@ class Tx:
 
         Asked first, it stands before a reading transaction's snapshot: many requests need no more than it.
         """
-        connection = self._taken()
-        try:
-            rows = built.driver(connection.dialect.name).execute(connection, sql, ()).rows
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise built.told(connection, sql, error) from error
+        rows = built.ask(self._taken(), sql, ()).rows
         return rows[0][0] if rows else None
 
     def scalars(self, statement: Executable, values: Mapping[str, Any] | None = None) -> list[Any]:
